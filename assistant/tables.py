@@ -1,0 +1,122 @@
+"""The tables of what answers: assistants, their documents and chunks, conversations, messages, and what each reply was made of."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import JSON, Column, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+from assistant.database import new_id, utc_now
+
+
+class Assistant(SQLModel, table=True):
+    """A persona with its documents, model and adapter."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    slug: str = Field(unique=True, index=True)
+    name: str
+    system_prompt: str
+    greeting: str = ""
+    example_questions: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    model: str = "default"
+    """`default` is what `THUMBLOOP_MODEL` names; else a hub id or a local folder."""
+    adapter: str | None = None
+    """Id of the adapter that it serves (a folder of that name in the adapters folder); none is the base model."""
+    passages: int = 3
+    """How many passages a question is answered from; 0 turns retrieval off."""
+    min_score: float = 0.0
+    """Passages whose cosine similarity to the question is lower are left out."""
+    context_tokens: int = 1536
+    """Budget of the whole prompt in the chat model's tokens."""
+    max_new_tokens: int = 256
+    temperature: float = 0.3
+    """0 is greedy decoding."""
+    top_p: float = 0.9
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+class Document(SQLModel, table=True):
+    """A file's text, as parsed. Its name is its identity within an assistant: the same name again replaces it."""
+
+    __table_args__ = (UniqueConstraint("assistant_id", "name"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
+    name: str
+    title: str
+    sha256: str
+    """Of the file's bytes."""
+    text: str
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+class Chunk(SQLModel, table=True):
+    """A piece of a document that the embedding model can read whole: `document.text[start:end]`."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    document_id: str = Field(foreign_key="document.id", index=True, ondelete="CASCADE")
+    position: int
+    start: int
+    end: int
+    heading: str = ""
+    """The headings above it, outermost first, joined by ` › `."""
+    text: str
+
+
+class Conversation(SQLModel, table=True):
+    """One person's exchange with one assistant."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
+    owner: str = Field(index=True)
+    """Opaque id of the person; only they and admins see it."""
+    title: str
+    created_at: datetime = Field(default_factory=utc_now)
+    updated_at: datetime = Field(default_factory=utc_now)
+
+
+class Role(StrEnum):
+    user = "user"
+    assistant = "assistant"
+
+
+class Message(SQLModel, table=True):
+    """A question or a reply. Replies to one question are siblings: they share its id as `parent_id`."""
+
+    id: str = Field(default_factory=new_id, primary_key=True)
+    conversation_id: str = Field(foreign_key="conversation.id", index=True, ondelete="CASCADE")
+    parent_id: str | None = Field(default=None, foreign_key="message.id", index=True, ondelete="CASCADE")
+    role: Role
+    text: str
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+class ReplyState(StrEnum):
+    streaming = "streaming"
+    done = "done"
+    stopped = "stopped"
+    """The reader pressed stop or left; the text is what had been written by then."""
+    failed = "failed"
+
+
+class Reply(SQLModel, table=True):
+    """What a reply was made of: everything needed to train on it, frozen when it was made."""
+
+    message_id: str = Field(primary_key=True, foreign_key="message.id", ondelete="CASCADE")
+    state: ReplyState = ReplyState.streaming
+    model: str
+    adapter: str | None
+    prompt: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
+    """The messages as given to the model: `{"role", "content"}`, sources and all."""
+    sources: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    """Per source: `n` (its number in the prompt), `chunk`, `document`, `title`, `heading`, `text`, `score`, `start`, `end`, `cited`."""
+    temperature: float
+    top_p: float
+    max_new_tokens: int
+    seed: int
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    first_token_s: float | None = None
+    """Seconds from the question to the first token, retrieval included."""
+    total_s: float | None = None
+    error: str = ""

@@ -1,0 +1,57 @@
+"""The tables of what people thought. Rows are only added, never changed: the last row of a person counts, the others are history."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import JSON, Column
+from sqlmodel import Field, SQLModel
+
+from assistant.database import utc_now
+
+
+class Value(StrEnum):
+    up = "up"
+    down = "down"
+    none = "none"
+    """Taken back."""
+
+
+class Outcome(StrEnum):
+    better = "better"
+    tie = "tie"
+    none = "none"
+    """Taken back."""
+
+
+class Rating(SQLModel, table=True):
+    """A thumb. The last row of a person for a reply counts."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
+    rater: str = Field(index=True)
+    """Opaque id of the person."""
+    value: Value
+    reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
+    comment: str = ""
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+class Correction(SQLModel, table=True):
+    """What the reply should have said. The last row of a person for a reply counts; an empty text takes it back."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
+    rater: str = Field(index=True)
+    text: str
+    created_at: datetime = Field(default_factory=utc_now)
+
+
+class Comparison(SQLModel, table=True):
+    """Two replies to one question and which was better. The last row of a person for the two, in either order, counts."""
+
+    id: int | None = Field(default=None, primary_key=True)
+    winner_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
+    loser_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
+    rater: str = Field(index=True)
+    outcome: Outcome = Outcome.better
+    created_at: datetime = Field(default_factory=utc_now)

@@ -1,0 +1,1 @@
+"""What learns: runs, the training itself, the gate a candidate must pass, the adapter registry and the schedule."""

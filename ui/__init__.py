@@ -1,0 +1,1 @@
+"""What people see: pages, accounts, the named API and the command line; the one place where objects are wired."""
