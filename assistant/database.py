@@ -55,7 +55,7 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Session]:
-        """A session whose changes are committed, and on disk, when the block ends; an exception takes all of it back."""
+        """A session whose changes are committed, and on disk, when the block ends; an exception takes them back."""
         with Session(self.engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
             yield session
 
@@ -73,7 +73,7 @@ class Database:
 
 
 def open_database(url: str) -> Database:
-    """Open the database at an SQLAlchemy `url` (`sqlite:///file` or `postgresql+psycopg://...`) without touching its schema."""
+    """Open the database at an SQLAlchemy `url`, such as `sqlite:///file`, without touching its schema."""
     if not url.startswith("sqlite"):
         return Database(create_engine(url))
     engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})

@@ -1,9 +1,9 @@
 """The seam between composing a prompt and running a model: what any engine must do, and the values that cross it.
 
-`assistant.batching` runs models in this process; `assistant.fake_engine` is a second, scripted implementation for tests.
+`assistant.batching` runs models in this process; `assistant.fake_engine` is a scripted implementation for tests.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -13,7 +13,7 @@ from transformers import PreTrainedTokenizerBase
 
 @dataclass(frozen=True, kw_only=True)
 class Weights:
-    """Which weights answer: a model (name, hub id or local folder) and, merged into a copy of it, one adapter folder."""
+    """Which weights answer: a model (name, hub id or local folder) and, merged into a copy, one adapter folder."""
 
     model: str
     adapter: Path | None = None
@@ -31,7 +31,7 @@ class Sampling:
 
 @dataclass(frozen=True)
 class Piece:
-    """Some more text of a reply. `tokens` is how many tokens the reply has so far; `finish` is set on the last piece only."""
+    """Some more text of a reply. `tokens` counts the reply so far; `finish` is set on the last piece only."""
 
     text: str
     tokens: int
@@ -50,10 +50,13 @@ class Engine(Protocol):
         ...
 
     def load(self, weights: Weights) -> None:
-        """Make the weights ready, so that a switch to them costs the next reader nothing. Raises `ModelUnavailable`, `AdapterRefused`."""
+        """Make the weights ready, so that a switch to them costs the next reader nothing.
+
+        Raises `ModelUnavailable`, `AdapterRefused`.
+        """
         ...
 
-    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Generator[Piece, None, None]:
         """Generate a reply to a prompt of token ids.
 
         Yields at least every quarter of a second, an empty piece if nothing was written, so that closing the iterator

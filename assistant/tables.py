@@ -1,4 +1,4 @@
-"""The tables of what answers: assistants, their documents and chunks, conversations, messages, and what each reply was made of."""
+"""The tables of what answers: assistants, documents and chunks, conversations, messages, and how replies were made."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -109,7 +109,8 @@ class Reply(SQLModel, table=True):
     prompt: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))
     """The messages as given to the model: `{"role", "content"}`, sources and all."""
     sources: list[dict[str, Any]] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
-    """Per source: `n` (its number in the prompt), `chunk`, `document`, `title`, `heading`, `text`, `score`, `start`, `end`, `cited`."""
+    """Each: `n` (its number in the prompt), `chunk`, `document`, `title`, `heading`, `text`, `score`, `start`, `end`,
+    `cited`."""
     temperature: float
     top_p: float
     max_new_tokens: int

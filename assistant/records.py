@@ -1,0 +1,167 @@
+"""The queries on assistants, conversations, messages and replies. Sessions are passed in; nothing here commits."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import func, update
+from sqlmodel import Session, col, select
+
+from assistant.database import utc_now
+from assistant.errors import BadInput, Conflict, NotFound
+from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
+
+SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+LIMITS: dict[str, tuple[float, float]] = {
+    "passages": (0, 20),
+    "min_score": (0.0, 1.0),
+    "context_tokens": (256, 131_072),
+    "max_new_tokens": (1, 8_192),
+    "temperature": (0.0, 2.0),
+    "top_p": (0.01, 1.0),
+}
+"""The range of each number of an assistant's settings."""
+TITLE_CHARS = 60
+
+
+def assistant_by_slug(session: Session, slug: str) -> Assistant:
+    """The assistant of that slug. Raises `NotFound`."""
+    found = session.exec(select(Assistant).where(Assistant.slug == slug)).first()
+    if found is None:
+        raise NotFound(f"There is no assistant called {slug!r}. Look at the list of assistants for the right name.")
+    return found
+
+
+def assistant_by_id(session: Session, assistant_id: str) -> Assistant:
+    """The assistant of that id. Raises `NotFound`."""
+    found = session.get(Assistant, assistant_id)
+    if found is None:
+        raise NotFound("This assistant no longer exists. Choose another one.")
+    return found
+
+
+def assistants(session: Session) -> Sequence[Assistant]:
+    """All assistants, oldest first."""
+    return session.exec(select(Assistant).order_by(col(Assistant.created_at))).all()
+
+
+def create_assistant(session: Session, *, slug: str, **settings: Any) -> Assistant:
+    """Add an assistant. Raises `BadInput` for a setting out of range, `Conflict` for a slug that is taken."""
+    if not SLUG.fullmatch(slug):
+        raise BadInput(
+            f"{slug!r} cannot be an assistant's short name. Use 1 to 40 lower-case letters, digits and hyphens."
+        )
+    if session.exec(select(Assistant.id).where(Assistant.slug == slug)).first():
+        raise Conflict(f"There is already an assistant called {slug!r}. Choose another short name.")
+    assistant = Assistant(slug=slug, **_checked(settings))
+    session.add(assistant)
+    session.flush()
+    return assistant
+
+
+def update_assistant(session: Session, assistant_id: str, **settings: Any) -> Assistant:
+    """Change settings of an assistant. Raises `NotFound`, and `BadInput` for a setting out of range."""
+    assistant = assistant_by_id(session, assistant_id)
+    assistant.sqlmodel_update(_checked(settings))
+    session.add(assistant)
+    session.flush()
+    return assistant
+
+
+def _checked(settings: dict[str, Any]) -> dict[str, Any]:
+    for name, (low, high) in LIMITS.items():
+        value = settings.get(name, low)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+            raise BadInput(
+                f"{name.replace('_', ' ').capitalize()} must be between {low:g} and {high:g}, not {value!r}."
+            )
+    for name in ("name", "system_prompt"):
+        if name in settings and not str(settings[name]).strip():
+            raise BadInput(f"The {name.replace('_', ' ')} is empty. Write at least a word.")
+    return settings
+
+
+def conversations(session: Session, *, owner: str, assistant_id: str, limit: int = 50) -> Sequence[Conversation]:
+    """A person's conversations with an assistant, latest first."""
+    query = select(Conversation).where(Conversation.owner == owner, Conversation.assistant_id == assistant_id)
+    return session.exec(query.order_by(col(Conversation.updated_at).desc()).limit(limit)).all()
+
+
+def conversation(session: Session, conversation_id: str, *, owner: str) -> Conversation:
+    """One of a person's conversations. Raises `NotFound`, also for somebody else's."""
+    found = session.get(Conversation, conversation_id)
+    if found is None or found.owner != owner:
+        raise NotFound("This conversation does not exist, or is not yours. Start a new one.")
+    return found
+
+
+def delete_conversation(session: Session, conversation_id: str, *, owner: str) -> None:
+    """Delete a conversation with its messages and what people thought of them. Raises `NotFound`."""
+    session.delete(conversation(session, conversation_id, owner=owner))
+
+
+def start_conversation(session: Session, *, assistant_id: str, owner: str, question: str) -> Conversation:
+    """Begin a conversation, titled by the start of its first question."""
+    words = " ".join(question.split())
+    title = words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1].rstrip() + "…"
+    started = Conversation(assistant_id=assistant_id, owner=owner, title=title)
+    session.add(started)
+    session.flush()
+    return started
+
+
+def add_message(session: Session, to: Conversation, role: Role, text: str, *, parent: str | None) -> Message:
+    """Append a message and move its conversation to the top of the list."""
+    message = Message(conversation_id=to.id, parent_id=parent, role=role, text=text)
+    to.updated_at = utc_now()
+    session.add_all([message, to])
+    session.flush()
+    return message
+
+
+def messages(session: Session, conversation_id: str) -> Sequence[Message]:
+    """All messages of a conversation in the order they were written, every answer to a question included."""
+    query = select(Message).where(Message.conversation_id == conversation_id)
+    return session.exec(query.order_by(col(Message.created_at), col(Message.id))).all()
+
+
+def thread(session: Session, conversation_id: str) -> list[Message]:
+    """The line of messages that the next question continues: each question with its latest answer, oldest first."""
+    written = messages(session, conversation_id)
+    by_id = {message.id: message for message in written}
+    replies = [message for message in written if message.role is Role.assistant]
+    line: list[Message] = []
+    at = replies[-1] if replies else None
+    while at is not None:
+        line.append(at)
+        at = by_id.get(at.parent_id or "")
+    return line[::-1]
+
+
+def reply(session: Session, reply_id: str, *, owner: str | None = None) -> tuple[Message, Reply]:
+    """A reply with what it was made of; with `owner`, only out of that person's conversations. Raises `NotFound`."""
+    row = session.exec(select(Message, Reply).join(Reply).where(Message.id == reply_id)).first()
+    if row is not None and owner is not None:
+        held = session.get(Conversation, row[0].conversation_id)
+        row = row if held is not None and held.owner == owner else None
+    if row is None:
+        raise NotFound("This answer does not exist, or is not yours. Reload the page and try again.")
+    return row
+
+
+def replies(session: Session, conversation_id: str) -> dict[str, Reply]:
+    """What each reply of a conversation was made of, by message id."""
+    query = select(Reply).join(Message).where(Message.conversation_id == conversation_id)
+    return {made.message_id: made for made in session.exec(query)}
+
+
+def reply_count(session: Session, assistant_id: str) -> int:
+    """How many replies an assistant has given."""
+    query = select(func.count()).select_from(Reply).join(Message).join(Conversation)
+    return session.exec(query.where(Conversation.assistant_id == assistant_id)).one()
+
+
+def end_interrupted_replies(session: Session) -> int:
+    """Mark the replies that a killed process left unfinished as stopped; how many. For the start of the app."""
+    change = update(Reply).where(col(Reply.state) == ReplyState.streaming).values(state=ReplyState.stopped)
+    return int(session.exec(change).rowcount)
