@@ -7,13 +7,14 @@ writers queue instead of failing half-way, and what it commits is on disk (`sync
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, Enum, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
@@ -33,6 +34,11 @@ SQLModel.metadata.naming_convention = {
 def utc_now() -> datetime:
     """The time, aware and in UTC, as every `datetime` column expects it."""
     return datetime.now(UTC)
+
+
+def state_type(states: type[StrEnum]) -> Enum:
+    """The column type of an enum: its name as plain text, so that a new state needs no migration of a database type."""
+    return Enum(states, native_enum=False, length=16)
 
 
 def new_id() -> str:

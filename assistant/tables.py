@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from assistant.database import new_id, utc_now
+from assistant.database import new_id, state_type, utc_now
 
 
 class Assistant(SQLModel, table=True):
@@ -86,7 +86,7 @@ class Message(SQLModel, table=True):
     id: str = Field(default_factory=new_id, primary_key=True)
     conversation_id: str = Field(foreign_key="conversation.id", index=True, ondelete="CASCADE")
     parent_id: str | None = Field(default=None, foreign_key="message.id", index=True, ondelete="CASCADE")
-    role: Role
+    role: Role = Field(sa_type=state_type(Role))
     text: str
     created_at: datetime = Field(default_factory=utc_now)
 
@@ -103,7 +103,7 @@ class Reply(SQLModel, table=True):
     """What a reply was made of: everything needed to train on it, frozen when it was made."""
 
     message_id: str = Field(primary_key=True, foreign_key="message.id", ondelete="CASCADE")
-    state: ReplyState = ReplyState.streaming
+    state: ReplyState = Field(default=ReplyState.streaming, sa_type=state_type(ReplyState))
     model: str
     adapter: str | None
     prompt: list[dict[str, str]] = Field(sa_column=Column(JSON, nullable=False))

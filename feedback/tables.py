@@ -1,4 +1,7 @@
-"""The tables of what people thought. Rows are only added, never changed: the last row of a person counts, the others are history."""
+"""The tables of what people thought. Rows are only added, never changed: the last row of a person counts, the others are history.
+
+An id is never used twice, also after a person's rows were deleted: an adapter names the rows it learned from.
+"""
 
 from datetime import datetime
 from enum import StrEnum
@@ -6,7 +9,9 @@ from enum import StrEnum
 from sqlalchemy import JSON, Column
 from sqlmodel import Field, SQLModel
 
-from assistant.database import utc_now
+from assistant.database import state_type, utc_now
+
+AUTOINCREMENT = {"sqlite_autoincrement": True}
 
 
 class Value(StrEnum):
@@ -26,11 +31,12 @@ class Outcome(StrEnum):
 class Rating(SQLModel, table=True):
     """A thumb. The last row of a person for a reply counts."""
 
+    __table_args__ = AUTOINCREMENT
     id: int | None = Field(default=None, primary_key=True)
     reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
     rater: str = Field(index=True)
     """Opaque id of the person."""
-    value: Value
+    value: Value = Field(sa_type=state_type(Value))
     reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     comment: str = ""
     created_at: datetime = Field(default_factory=utc_now)
@@ -39,6 +45,7 @@ class Rating(SQLModel, table=True):
 class Correction(SQLModel, table=True):
     """What the reply should have said. The last row of a person for a reply counts; an empty text takes it back."""
 
+    __table_args__ = AUTOINCREMENT
     id: int | None = Field(default=None, primary_key=True)
     reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
     rater: str = Field(index=True)
@@ -49,9 +56,10 @@ class Correction(SQLModel, table=True):
 class Comparison(SQLModel, table=True):
     """Two replies to one question and which was better. The last row of a person for the two, in either order, counts."""
 
+    __table_args__ = AUTOINCREMENT
     id: int | None = Field(default=None, primary_key=True)
     winner_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
     loser_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
     rater: str = Field(index=True)
-    outcome: Outcome = Outcome.better
+    outcome: Outcome = Field(default=Outcome.better, sa_type=state_type(Outcome))
     created_at: datetime = Field(default_factory=utc_now)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import JSON, Column, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
-from assistant.database import new_id, utc_now
+from assistant.database import new_id, state_type, utc_now
 
 
 class RunState(StrEnum):
@@ -41,7 +41,7 @@ class Run(SQLModel, table=True):
     )
     id: str = Field(default_factory=new_id, primary_key=True)
     assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
-    state: RunState = RunState.queued
+    state: RunState = Field(default=RunState.queued, sa_type=state_type(RunState))
     method: str = ""
     """`dpo` or `kto`, and why it was chosen is in the report."""
     asked_by: str
@@ -75,7 +75,7 @@ class Adapter(SQLModel, table=True):
     id: str = Field(primary_key=True)
     assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
     version: int
-    state: AdapterState = AdapterState.candidate
+    state: AdapterState = Field(default=AdapterState.candidate, sa_type=state_type(AdapterState))
     parent: str | None = None
     """Id of the adapter it was trained from and against; none is the base model."""
     run_id: str | None = Field(default=None, foreign_key="run.id", ondelete="SET NULL")

@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from sqlmodel import Field, SQLModel
 
-from assistant.database import new_id, utc_now
+from assistant.database import new_id, state_type, utc_now
 
 
 class AccountRole(StrEnum):
@@ -18,6 +18,6 @@ class Account(SQLModel, table=True):
 
     id: str = Field(default_factory=new_id, primary_key=True)
     name: str = Field(unique=True, index=True)
-    role: AccountRole = AccountRole.member
+    role: AccountRole = Field(default=AccountRole.member, sa_type=state_type(AccountRole))
     password_hash: str
     created_at: datetime = Field(default_factory=utc_now)
