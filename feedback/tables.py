@@ -1,4 +1,4 @@
-"""The tables of what people thought. Rows are only added, never changed: the last row of a person counts, the others are history.
+"""The tables of what people thought. Rows are only added: the last row of a person counts, the others are history.
 
 An id is never used twice, also after a person's rows were deleted: an adapter names the rows it learned from.
 """
@@ -54,7 +54,7 @@ class Correction(SQLModel, table=True):
 
 
 class Comparison(SQLModel, table=True):
-    """Two replies to one question and which was better. The last row of a person for the two, in either order, counts."""
+    """Two replies to one question and which was better. A person's last row for the two, in either order, counts."""
 
     __table_args__ = AUTOINCREMENT
     id: int | None = Field(default=None, primary_key=True)

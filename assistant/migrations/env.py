@@ -1,6 +1,7 @@
-"""Runs the revisions in `versions/` on the connection that `assistant.database` hands over; its caller owns the transaction.
+"""Runs the revisions in `versions/` on the connection that `assistant.database` hands over.
 
-Logging is the caller's too. A new revision is written by hand: `tests/test_database.py` says what the tables still lack.
+The transaction and the logging are the caller's. New revisions are written by hand: `tests/test_database.py` fails, and
+says what differs, as long as they do not give what the tables in code say.
 """
 
 from alembic import context

@@ -1,4 +1,4 @@
-"""Ratings, corrections and comparisons. Their numbers are never used twice, so that what an adapter learned from stays true."""
+"""Ratings, corrections and comparisons. An id is never used twice: an adapter names the rows it learned from."""
 
 import sqlalchemy as sa
 from alembic import op
