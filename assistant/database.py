@@ -14,13 +14,28 @@ from uuid import uuid4
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import Engine, Enum, create_engine, event
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, Enum, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlmodel import Session, SQLModel
 
+from assistant.errors import BadInput, Conflict, ThumbloopError
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 BUSY_TIMEOUT_MS = 15_000
+TROUBLES = {
+    "unable to open database file": "cannot be opened. Check that its folder exists and may be written to.",
+    "readonly database": "may not be written to. Check who owns the file and its folder.",
+    "file is not a database": "is damaged or no database. Put a backup in its place, or move it away to start anew.",
+    "disk image is malformed": "is damaged. Put a backup in its place, or move it away to start anew.",
+    "disk is full": "has no room left on its disk. Free some space and try again; nothing is half-stored.",
+    "disk I/O error": "cannot be read or written. Check the disk; SQLite needs a local one, not a network folder.",
+    "database is locked": "is being written to by another process for too long. Try again, or stop the other process.",
+}
+"""What SQLite says of trouble that a person can remedy, and what is said to them after the file's name."""
 
 SQLModel.metadata.naming_convention = {
     "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -55,34 +70,59 @@ class Database:
     @contextmanager
     def read(self) -> Iterator[Session]:
         """A session for reading one consistent state; what it changes is thrown away."""
-        with Session(self.engine, expire_on_commit=False) as session:
-            yield session
-            session.rollback()
+        with self._explained(), Session(self.engine, expire_on_commit=False) as session:
+            yield session  # closing takes changes back and, unlike `rollback()`, leaves the rows that were read usable
 
     @contextmanager
     def write(self) -> Iterator[Session]:
         """A session whose changes are committed, and on disk, when the block ends; an exception takes them back."""
-        with Session(self.engine.execution_options(writes=True), expire_on_commit=False) as session, session.begin():
+        engine = self.engine.execution_options(writes=True)
+        with self._explained(), Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def migrate(self, revision: str = "head") -> None:
-        """Bring the schema to `revision`; a new file gets all of it, an older one what it lacks."""
+        """Bring the schema to `revision`; a new file gets all of it, an older one what it lacks.
+
+        All or nothing. Raises `Conflict` for a schema that this version does not know.
+        """
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        with self.engine.execution_options(writes=True).begin() as connection:
-            config.attributes["connection"] = connection
-            command.upgrade(config, revision)
+        with self._explained(), self.engine.execution_options(writes=True).connect() as connection:
+            with _unchecked_foreign_keys(connection), connection.begin():
+                _refuse_unknown_schema(connection, ScriptDirectory.from_config(config))
+                config.attributes["connection"] = connection
+                command.upgrade(config, revision)
 
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
 
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except DatabaseError as exc:
+            for said, meaning in TROUBLES.items():
+                if said in str(exc.orig):
+                    raise ThumbloopError(f"The database {self.engine.url.database} {meaning}") from exc
+            raise
+
 
 def open_database(url: str) -> Database:
-    """Open the database at an SQLAlchemy `url`, such as `sqlite:///file`, without touching its schema."""
-    if not url.startswith("sqlite"):
-        return Database(create_engine(url))
-    engine = create_engine(url, connect_args={"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000})
+    """Open the database at an SQLAlchemy `url` without touching its schema.
+
+    The url is `sqlite:///file` or `postgresql+psycopg://...`. Raises `BadInput` for one that cannot be used.
+    """
+    options = {"check_same_thread": False, "timeout": BUSY_TIMEOUT_MS / 1000} if url.startswith("sqlite") else {}
+    try:
+        engine = create_engine(url, connect_args=options)
+    except (ArgumentError, NoSuchModuleError, ModuleNotFoundError) as exc:
+        raise BadInput(
+            f"The database address cannot be used ({exc}). Give one like sqlite:///data/thumbloop.db, or "
+            "postgresql+psycopg://user:password@host/name with the package psycopg installed."
+        ) from exc
+    if engine.dialect.name != "sqlite":
+        return Database(engine)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return Database(engine)
@@ -94,6 +134,31 @@ def _prepare_sqlite(connection: DBAPIConnection, _record: ConnectionPoolEntry) -
     for pragma in (f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "foreign_keys=ON", "synchronous=FULL"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+@contextmanager
+def _unchecked_foreign_keys(connection: Connection) -> Iterator[None]:
+    """SQLite alters a table by making it anew; dropping the old one would delete, by cascade, what points to it."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    cursor = connection.connection.cursor()
+    cursor.execute("PRAGMA foreign_keys=OFF")  # has no effect within a transaction, so it comes before it
+    try:
+        yield
+    finally:
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+
+def _refuse_unknown_schema(connection: Connection, scripts: ScriptDirectory) -> None:
+    known = {script.revision for script in scripts.walk_revisions()}
+    for found in MigrationContext.configure(connection).get_current_heads():
+        if found not in known:
+            raise Conflict(
+                f"The database {connection.engine.url.database} was made by a newer Thumbloop (schema {found}). "
+                "Update Thumbloop, or choose another folder; nothing was changed."
+            )
 
 
 def _begin_sqlite(connection: Any) -> None:
