@@ -149,7 +149,7 @@ def test_an_older_file_is_upgraded_with_its_rows(tmp_path: Path) -> None:
 
     with database.read() as session:
         assert session.get_one(Message, reply.id).text == "In winter."
-        assert session.get_one(assistant.tables.Reply, reply.id).sources[0]["text"] == "Prune then."
+        assert session.get_one(assistant.tables.Reply, reply.id).sources[0]["text"] == "Prune in winter."
         assert session.exec(select(feedback.tables.Rating)).all() == []
 
 
