@@ -33,6 +33,8 @@ POLICY = {
 SPACE_FRAMES = "'self' https://huggingface.co https://*.hf.space"
 SOCIAL_TAGS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 """Gradio's own advertisement in link previews; it names pictures on other hosts."""
+FETCHES = re.compile(r"/(?:file=|proxy=)\w+:", re.IGNORECASE)
+"""Addresses at which Gradio would fetch something from another host for whoever asks."""
 
 
 class Guard:
@@ -74,6 +76,8 @@ class Guard:
         if request.method not in ("GET", "HEAD", "OPTIONS") and not _same_origin(request.headers):
             return JSONResponse({"detail": "Requests from pages of other sites are refused."}, status_code=403)
         path = request.url.path
+        if FETCHES.search(path):
+            return JSONResponse({"detail": "This app fetches nothing from other hosts."}, status_code=403)
         if caller is None and path not in OPEN_PATHS:
             if page:
                 return RedirectResponse(login_address(path), status_code=303)
