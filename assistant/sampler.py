@@ -1,0 +1,87 @@
+"""How the next token is chosen, for each request of a batch by its own settings and its own seed.
+
+A sampled token depends on the seed, its position and the model's scores, and never on who else is in the batch. It is
+found as the arg max of p / e, where e is exponential noise of that seed and position: that is a draw from p, so the
+batch as a whole can be decoded by arg max. Greedy rows are left as they are.
+"""
+
+from collections.abc import Sequence
+from hashlib import blake2b
+from typing import Any
+
+import torch
+from transformers.generation.continuous_batching.cb_logits_processors import (
+    ContinuousBatchingLogitsProcessor,
+    ContinuousBatchingLogitsProcessorList,
+)
+from transformers.generation.logits_process import LogitsProcessorList
+
+
+def choose(scores: torch.Tensor, *, temperature: float, top_p: float, seed: int, position: int) -> int:
+    """Draw a token id from the scores (shape [vocabulary]) of the next token at a `position` of the sequence.
+
+    `top_p` keeps the most probable tokens until their sum reaches it. The same arguments give the same token.
+    """
+    probabilities = torch.softmax(scores.float() / temperature, dim=-1)
+    candidates = torch.arange(len(probabilities), device=scores.device)
+    if top_p < 1:
+        # What is rarer than this sums to less than 1 - top_p even if every token were: only the rest needs sorting.
+        floor = (1 - top_p) / len(probabilities)
+        candidates = torch.nonzero(probabilities >= floor).squeeze(-1)
+        ranked, order = probabilities[candidates].sort(descending=True, stable=True)
+        before = ranked.cumsum(-1) - ranked
+        candidates = candidates[order[before < top_p]]
+    if len(candidates) == 0:  # the scores are not numbers: nothing can be drawn from them
+        return 0
+    noise = _noise(len(probabilities), seed=seed, position=position).to(scores.device)
+    return int(candidates[torch.argmax(probabilities[candidates] / noise[candidates])])
+
+
+def _noise(size: int, *, seed: int, position: int) -> torch.Tensor:
+    digest = blake2b(f"{seed} {position}".encode(), digest_size=4).digest()  # torch's CPU generator takes 32 bits
+    generator = torch.Generator().manual_seed(int.from_bytes(digest))
+    return -torch.log(torch.rand(size, generator=generator))
+
+
+class SeededSampler(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
+    """Sets the score of the token drawn for each sampled request to infinity, so that arg max takes it.
+
+    `prepare_tensor_args` and `__call__` are called in turn by one thread (batching is synchronous): what the first
+    learns about the requests, the second uses.
+    """
+
+    supported_kwargs = {"temperature": float, "top_p": float, "seed": int}  # noqa: RUF012, the base class declares it
+    ignored_kwargs = ()
+
+    def __init__(self) -> None:
+        self._draws: list[dict[str, Any] | None] = []
+
+    def fill_defaults(self, int32_tensor: torch.Tensor) -> None:
+        """Nothing travels in the tensor."""
+        int32_tensor.zero_()
+
+    def prepare_tensor_args(self, requests_with_new_token: Sequence[Any]) -> torch.Tensor:
+        """Note how each request of the coming batch wants its next token drawn."""
+        self._draws = [_draw(request.state) for request in requests_with_new_token]
+        return torch.zeros(len(self._draws), dtype=torch.int32)
+
+    def __call__(self, scores: torch.Tensor, tensor_arg: torch.Tensor) -> torch.Tensor:  # noqa: ARG002, the base class declares it
+        """Mark the drawn tokens in scores of shape [requests, vocabulary], in place."""
+        for row, draw in enumerate(self._draws):
+            if draw is not None:
+                scores[row, choose(scores[row], **draw)] = float("inf")
+        return scores
+
+
+def _draw(state: Any) -> dict[str, Any] | None:
+    if not state.logit_processor_kwargs.get("temperature"):
+        return None
+    # A request that was evicted starts over with its tokens as part of its prompt: the sum stays the same.
+    return {**state.logit_processor_kwargs, "position": len(state.initial_tokens) + len(state.generated_tokens)}
+
+
+def seeded_processors() -> Any:
+    """The list of processors to give to a continuous batching manager before it starts."""
+    processors = ContinuousBatchingLogitsProcessorList(LogitsProcessorList([SeededSampler()]))
+    processors.tensors_required = 1  # counted by transformers only for processors that it converts itself
+    return processors
