@@ -1,0 +1,202 @@
+"""One turn: what is streamed is what is stored, with all that training needs; stopping and failing lose nothing."""
+
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from assistant import records
+from assistant.chat import MAX_MESSAGE_CHARS, Chat, Turn
+from assistant.database import Database
+from assistant.engine import Piece, Sampling, Weights
+from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, NotFound
+from assistant.fake_engine import FakeEngine
+from assistant.prompt import encode_messages
+from assistant.tables import Message, Reply, ReplyState
+
+
+@dataclass(frozen=True)
+class FakePassage:
+    text: str
+    chunk: str = "c1"
+    document: str = "d1"
+    title: str = "Keys"
+    heading: str = ""
+    score: float = 0.5
+    start: int = 0
+    end: int = 9
+
+
+class FakeKnowledge:
+    def __init__(self) -> None:
+        self.passages = [FakePassage("The key is under the mat."), FakePassage("There are two doors.", chunk="c2")]
+
+    def search(
+        self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0
+    ) -> Sequence[FakePassage]:
+        assert assistant_id and query
+        return [passage for passage in self.passages[:passages] if passage.score >= min_score]
+
+
+class FailingEngine(FakeEngine):
+    """Writes two words, then dies; or refuses adapters."""
+
+    def load(self, weights: Weights) -> None:
+        if weights.adapter is not None:
+            raise AdapterRefused("The adapter is damaged.")
+
+    def stream(
+        self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling
+    ) -> Generator[Piece, None, None]:
+        yield Piece("Two words", 2)
+        raise ModelUnavailable("The model died. Start again.")
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def chat(database: Database, engine: FakeEngine, tmp_path: Path) -> Chat:
+    with database.write() as session:
+        records.create_assistant(session, slug="default", name="Helper", system_prompt="Help.")
+    return build(database, engine, tmp_path)
+
+
+def build(database: Database, engine: FakeEngine, folder: Path) -> Chat:
+    seeds = iter(range(1, 100))
+    return Chat(
+        database=database,
+        engine=engine,
+        knowledge=FakeKnowledge(),
+        adapters_dir=folder,
+        new_seed=lambda: next(seeds),
+    )
+
+
+def stored(database: Database, turn: Turn) -> tuple[Message, Reply]:
+    with database.read() as session:
+        return records.reply(session, turn.reply)
+
+
+def test_what_is_streamed_is_what_is_stored(chat: Chat, engine: FakeEngine, database: Database) -> None:
+    engine.enqueue("It is under the mat [1].")
+    turns = list(chat.ask("Where is the key?", owner="ann"))
+    assert turns[0].text == "" and not turns[0].done
+    assert [turn.done for turn in turns].count(True) == 1 and turns[-1].done
+    assert all(after.text.startswith(before.text) for before, after in zip(turns, turns[1:], strict=False))
+    message, made = stored(database, turns[-1])
+    assert message.text == turns[-1].text == "It is under the mat [1]."
+    assert made.state is ReplyState.done
+    assert [source["cited"] for source in made.sources] == [True, False]
+    assert tuple(made.sources) == turns[-1].sources
+
+
+def test_a_reply_keeps_everything_that_training_on_it_needs(chat: Chat, engine: FakeEngine, database: Database) -> None:
+    made = stored(database, list(chat.ask("Where is the key?", owner="ann"))[-1])[1]
+    prompt, weights, sampling = engine.history[-1]
+    assert encode_messages(engine.tokenizer("default"), made.prompt) == list(prompt)
+    assert "under the mat" in made.prompt[-1]["content"]
+    assert (made.model, made.adapter) == (weights.model, None)
+    assert (made.temperature, made.top_p, made.max_new_tokens, made.seed) == (
+        sampling.temperature,
+        sampling.top_p,
+        sampling.max_new_tokens,
+        sampling.seed,
+    )
+    assert made.prompt_tokens == len(prompt) and made.reply_tokens > 0
+    assert made.first_token_s is not None and made.total_s is not None
+    assert {"n", "chunk", "document", "title", "heading", "text", "score", "start", "end"} <= set(made.sources[0])
+
+
+def test_a_follow_up_sees_the_turn_before_it_without_its_sources(chat: Chat, engine: FakeEngine) -> None:
+    engine.enqueue("Under the mat.")
+    first = list(chat.ask("Where is the key?", owner="ann"))[-1]
+    list(chat.ask("Which mat?", owner="ann", conversation=first.conversation))
+    text = engine.tokenizer("default").decode(engine.history[-1][0])
+    assert "user\nWhere is the key?<|im_end|>" in text and "assistant\nUnder the mat.<|im_end|>" in text
+    assert text.count("[1] Keys") == 1
+
+
+def test_a_retry_answers_the_same_prompt_anew_and_keeps_the_first(
+    chat: Chat, engine: FakeEngine, database: Database
+) -> None:
+    first = list(chat.ask("Where is the key?", owner="ann"))[-1]
+    second = list(chat.retry(first.reply, owner="ann"))[-1]
+    assert second.conversation == first.conversation and second.reply != first.reply
+    (old_message, old), (new_message, new) = stored(database, first), stored(database, second)
+    assert old.prompt == new.prompt and engine.history[0][0] == engine.history[1][0]
+    assert old_message.parent_id == new_message.parent_id
+    assert new.seed != old.seed and new.temperature > 0
+
+
+def test_leaving_stops_the_reply_and_keeps_what_was_written(chat: Chat, engine: FakeEngine, database: Database) -> None:
+    engine.enqueue("one two three four five six")
+    turns = chat.ask("Count.", owner="ann")
+    turn = next(turn for turn in turns if turn.text)
+    turns.close()
+    message, made = stored(database, turn)
+    assert made.state is ReplyState.stopped
+    assert message.text == turn.text != ""
+
+
+def test_a_failing_engine_is_told_and_the_written_words_stay(chat: Chat, database: Database, tmp_path: Path) -> None:
+    turns = []
+    with pytest.raises(ModelUnavailable, match="Start again"):
+        for turn in build(database, FailingEngine(), tmp_path).ask("Hello?", owner="ann"):
+            turns.append(turn)
+    message, made = stored(database, turns[-1])
+    assert (made.state, message.text) == (ReplyState.failed, "Two words")
+    assert "Start again" in made.error
+
+
+def test_a_damaged_adapter_does_not_silence_the_assistant(chat: Chat, database: Database, tmp_path: Path) -> None:
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, adapter="default-v1")
+    turns = []
+    with pytest.raises(ModelUnavailable):
+        for turn in build(database, FailingEngine(), tmp_path).ask("Hello?", owner="ann"):
+            turns.append(turn)
+    assert turns[-1].text == "Two words" and turns[-1].adapter is None
+
+
+def test_the_adapter_of_the_assistant_answers(chat: Chat, engine: FakeEngine, database: Database, tmp_path: Path) -> None:
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, adapter="default-v1")
+    turn = list(chat.ask("Hello?", owner="ann"))[-1]
+    assert turn.adapter == "default-v1"
+    assert engine.history[-1][1].adapter == tmp_path / "default-v1"
+
+
+@pytest.mark.parametrize("message", ["", "  \n", "x" * (MAX_MESSAGE_CHARS + 1), None])
+def test_a_message_that_cannot_be_answered_is_refused_and_stores_nothing(
+    chat: Chat, database: Database, message: str
+) -> None:
+    with pytest.raises(BadInput):
+        next(chat.ask(message, owner="ann"))
+    with database.read() as session:
+        assert not records.conversations(
+            session, owner="ann", assistant_id=records.assistant_by_slug(session, "default").id
+        )
+
+
+def test_another_persons_conversation_and_reply_do_not_exist(chat: Chat) -> None:
+    turn = list(chat.ask("Hello?", owner="ann"))[-1]
+    with pytest.raises(NotFound):
+        next(chat.ask("And me?", owner="bob", conversation=turn.conversation))
+    with pytest.raises(NotFound):
+        next(chat.retry(turn.reply, owner="bob"))
+
+
+def test_an_interrupted_reply_is_closed_at_the_next_start(chat: Chat, engine: FakeEngine, database: Database) -> None:
+    engine.enqueue("one two three")
+    turns = chat.ask("Count.", owner="ann")
+    turn = next(turns)
+    with database.write() as session:
+        assert records.end_interrupted_replies(session) == 1
+    assert stored(database, turn)[1].state is ReplyState.stopped
+    turns.close()
