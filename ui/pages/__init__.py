@@ -1,1 +1,21 @@
-"""The Gradio pages: layout and wiring only, a module a page; what a button does is a plain function in `ui.endpoints`."""
+"""The Gradio pages: for each a module of layout and wiring, and one of handlers that tests call without a browser."""
+
+from pathlib import Path
+
+import gradio as gr
+
+from ui import api
+from ui.pages import chat
+from ui.services import Services
+
+STYLE = Path(__file__).parent / "style.css"
+"""To be given to Gradio with `ui.theme`, where the app is mounted or launched."""
+
+
+def build(services: Services) -> gr.Blocks:
+    """All pages and the named API, ready to be mounted."""
+    with gr.Blocks(title="Thumbloop", analytics_enabled=False, fill_width=True) as demo:
+        gr.Navbar(visible=False)
+        chat.lay_out(services, demo)
+        api.register(services)
+    return demo

@@ -1,0 +1,120 @@
+"""The chat page's layout and wiring. What its buttons do is in `ui.pages.conversing`."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from ui.api import GENERATION, GENERATION_LIMIT, caller_of
+from ui.errors import spoken_errors
+from ui.pages import conversing
+from ui.pages.conversing import View
+from ui.pages.frame import PRIVATE, top
+from ui.pages.markup import escape
+from ui.services import Services
+
+HERE = Path(__file__).parent
+OPEN_JS = """
+element.addEventListener("click", (event) => {
+  const button = event.target.closest("button[data-do]");
+  if (!button) return;
+  const menu = element.querySelector(".tl-menu");
+  const open = button === menu && menu.getAttribute("aria-expanded") === "false";
+  menu.setAttribute("aria-expanded", String(open));
+  if (button !== menu) trigger("act", { ...button.dataset });
+});
+"""
+ADDRESS_JS = """(conversation) => {
+  const address = new URL(location.href);
+  if (conversation) address.searchParams.set("c", conversation); else address.searchParams.delete("c");
+  history.replaceState(null, "", address);
+}"""
+FROM_ADDRESS_JS = """() => new URL(location.href).searchParams.get("c") || "" """
+TO_END_JS = "() => setTimeout(() => window.scrollTo(0, document.documentElement.scrollHeight), 50)"
+TO_BOX_JS = """() => document.querySelector("#tl-box textarea").focus()"""
+
+
+def lay_out(services: Services, demo: gr.Blocks) -> None:
+    """Put the chat page into the Blocks that is open."""
+    top(services, demo, here="")
+    listing = gr.HTML(js_on_load=OPEN_JS, apply_default_css=False, elem_id="tl-side")
+    with gr.Column(elem_id="tl-chat"):
+        thread = gr.HTML(
+            js_on_load=(HERE / "thread.js").read_text(), autoscroll=True, apply_default_css=False, elem_id="tl-thread"
+        )
+        live = gr.HTML(js_on_load=None, autoscroll=True, apply_default_css=False, elem_id="tl-live")
+        box = gr.Textbox(
+            label="Your message",
+            show_label=False,
+            placeholder="Ask a question",
+            lines=1,
+            max_lines=8,
+            submit_btn="Send",
+            stop_btn=False,
+            autofocus=True,
+            container=False,
+            elem_id="tl-box",
+        )
+    conversation = gr.Textbox(visible="hidden", label="Conversation", show_label=False)
+    outputs = [thread, live, box, conversation, listing]
+
+    def send(message: str, held: str, request: gr.Request) -> Iterator[list[Any]]:
+        with spoken_errors():
+            yield from map(
+                _shown, conversing.send(services, caller_of(services, request), message=message, conversation=held)
+            )
+
+    def generate(held: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+        with spoken_errors():
+            caller, data = caller_of(services, request), event._data or {}
+            if data.get("do") == "retry":
+                views = conversing.retry(services, caller, reply=str(data.get("reply", "")), conversation=held)
+            else:
+                question = conversing.example(services, n=str(data.get("n", "")))
+                views = conversing.send(services, caller, message=question, conversation=held)
+            yield from map(_shown, views)
+
+    def act(held: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            return _shown(
+                conversing.act(services, caller_of(services, request), conversation=held, data=event._data or {})
+            )
+
+    def show(held: str, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            return _shown(conversing.show(services, caller_of(services, request), conversation=held))
+
+    def pick(event: gr.EventData, request: gr.Request) -> list[Any]:
+        return show(str((event._data or {}).get("conversation", "")), request)
+
+    def stop(held: str, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            return _shown(conversing.stop(services, caller_of(services, request), conversation=held))
+
+    quick: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "hidden", "concurrency_limit": None}
+    writing = {**quick, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
+    sent = box.submit(send, [box, conversation], outputs, **writing)
+    generated = thread.generate(generate, [conversation], outputs, **writing)
+    box.stop(None, cancels=[sent, generated], **quick).then(stop, [conversation], outputs, **quick)
+    thread.act(act, [conversation], outputs, **quick)
+    picked = listing.act(pick, None, outputs, **quick)
+    picked.then(None, js=TO_END_JS, **quick).then(None, js=TO_BOX_JS, **quick)
+    conversation.change(None, conversation, js=ADDRESS_JS, **quick)
+    loaded = demo.load(show, [conversation], outputs, js=FROM_ADDRESS_JS, **quick)
+    loaded.then(None, js=TO_END_JS, **quick)
+
+
+def _shown(view: View) -> list[Any]:
+    """The updates of a view, in the order of the page's outputs."""
+    if view.warning:
+        gr.Warning(escape(view.warning), title="Please note")
+    box: dict[str, Any] = {} if view.box is None else {"value": view.box}
+    if view.busy is not None:
+        box |= {"submit_btn": False if view.busy else "Send", "stop_btn": "Stop" if view.busy else False}
+    plain = [gr.skip() if part is None else part for part in (view.thread, view.live)]
+    return [
+        *plain,
+        gr.update(**box),
+        *(gr.skip() if part is None else part for part in (view.conversation, view.listing)),
+    ]
