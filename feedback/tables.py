@@ -12,6 +12,8 @@ from sqlmodel import Field, SQLModel
 from assistant.database import state_type, utc_now
 
 AUTOINCREMENT = {"sqlite_autoincrement": True}
+IMPORTER = "import"
+"""The rater of imported rows. It is no person, so no person's share of the pairs is held against it."""
 
 
 class Value(StrEnum):

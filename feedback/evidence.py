@@ -1,0 +1,137 @@
+"""Gathers what counts of an assistant's feedback, out of the database, as plain frozen values for `feedback.pairs`.
+
+Only answers that are there to learn from: finished or stopped by their reader, and not empty.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import cast
+
+from sqlalchemy import union
+from sqlmodel import Session, col, select
+
+from assistant.prompt import ChatMessage
+from assistant.tables import Conversation, Message, Reply, ReplyState
+from feedback import counting
+from feedback.tables import Comparison, Correction, Outcome, Rating, Value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """A reply that somebody gave feedback on; `question` is the id of the message it answers."""
+
+    id: str
+    question: str
+    conversation: str
+    prompt: tuple[ChatMessage, ...]
+    """As given to the model, sources and all."""
+    text: str
+    adapter: str | None = None
+    sources: tuple[str, ...] = ()
+    """Ids of the chunks it was given."""
+    finished: bool = True
+    """False: its reader stopped it, so the text ends anywhere."""
+
+    @cached_property
+    def prompt_key(self) -> str:
+        """The same for the same messages: the same question with the same sources, history and instructions."""
+        return json.dumps(self.prompt, sort_keys=True)
+
+
+@dataclass(frozen=True)
+class Thumb:
+    """A rating that counts. Rows are numbered in the order in which they were given."""
+
+    row: int
+    reply: str
+    rater: str
+    up: bool
+
+
+@dataclass(frozen=True)
+class CorrectedText:
+    """A correction that counts."""
+
+    row: int
+    reply: str
+    rater: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A comparison that counts; for a tie the order of the two says nothing."""
+
+    row: int
+    winner: str
+    loser: str
+    rater: str
+    tie: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evidence:
+    """All that counts of the feedback on one assistant; the order within each field says nothing."""
+
+    answers: tuple[Answer, ...] = ()
+    thumbs: tuple[Thumb, ...] = ()
+    corrections: tuple[CorrectedText, ...] = ()
+    choices: tuple[Choice, ...] = ()
+
+
+def gather(session: Session, assistant_id: str) -> Evidence:
+    """The evidence on an assistant, as it counts now, in the order in which it was given."""
+    answers = {answer.id: answer for answer in _answers(session, assistant_id)}
+    theirs = select(Message.id).join(Conversation).where(Conversation.assistant_id == assistant_id)
+    ratings = counting.ratings().where(col(Rating.reply_id).in_(theirs)).order_by(col(Rating.id))
+    corrections = counting.corrections().where(col(Correction.reply_id).in_(theirs)).order_by(col(Correction.id))
+    comparisons = counting.comparisons().where(col(Comparison.winner_id).in_(theirs)).order_by(col(Comparison.id))
+    return Evidence(
+        answers=tuple(answers.values()),
+        thumbs=tuple(
+            Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up)
+            for r in session.exec(ratings)
+            if r.reply_id in answers
+        ),
+        corrections=tuple(
+            CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text)
+            for c in session.exec(corrections)
+            if c.reply_id in answers
+        ),
+        choices=tuple(
+            Choice(cast(int, c.id), c.winner_id, c.loser_id, c.rater, c.outcome is Outcome.tie)
+            for c in session.exec(comparisons)
+            if c.winner_id in answers and c.loser_id in answers
+        ),
+    )
+
+
+def _answers(session: Session, assistant_id: str) -> Iterator[Answer]:
+    judged = union(
+        select(Rating.reply_id), select(Correction.reply_id), select(Comparison.winner_id), select(Comparison.loser_id)
+    )
+    query = (
+        select(Message, Reply)
+        .join(Reply, col(Reply.message_id) == col(Message.id))
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .where(
+            Conversation.assistant_id == assistant_id,
+            col(Reply.state).in_((ReplyState.done, ReplyState.stopped)),
+            col(Message.id).in_(judged),
+        )
+        .order_by(col(Message.created_at), col(Message.id))
+    )
+    for message, made in session.exec(query):
+        if message.text.strip():
+            yield Answer(
+                id=message.id,
+                question=message.parent_id or message.id,
+                conversation=message.conversation_id,
+                prompt=tuple(made.prompt),
+                text=message.text,
+                adapter=made.adapter,
+                sources=tuple(str(source["chunk"]) for source in made.sources),
+                finished=made.state is ReplyState.done,
+            )

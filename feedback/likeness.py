@@ -1,0 +1,32 @@
+"""Tells whether two answers are too alike for their difference to teach anything. Pure."""
+
+import re
+from difflib import SequenceMatcher
+
+WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
+
+
+def normal(text: str) -> str:
+    """A text with its white space made single spaces, so that layout makes no difference."""
+    return " ".join(text.split())
+
+
+def likeness(first: str, second: str, *, near: float) -> str | None:
+    """Why two answers teach nothing: `identical`, `white_space`, `truncated`, `near_identical`; None if they do.
+
+    Truncated is when one is the beginning of the other; near-identical, when `near` or more of the words and signs, as
+    difflib's ratio counts them and whatever their case, are the same.
+    """
+    if first == second:
+        return "identical"
+    one, other = normal(first), normal(second)
+    if one == other:
+        return "white_space"
+    if one.startswith(other) or other.startswith(one):
+        return "truncated"
+    words = (WORD_OR_SIGN.findall(one.casefold()), WORD_OR_SIGN.findall(other.casefold()))
+    matcher = SequenceMatcher(None, *words, autojunk=False)
+    # The two quick ratios are upper bounds: they spare nearly all pairs the quadratic one.
+    if all(ratio() >= near for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)):
+        return "near_identical"
+    return None

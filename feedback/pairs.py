@@ -1,0 +1,266 @@
+"""From evidence to preference pairs, and single thumbs for what has no pair. Pure: the same evidence, the same pairs.
+
+`docs/pairs.md` has every rule as a line of a table. What signals say is collected in `feedback.claims`; here claims on
+the same two texts are weighed against each other, and what teaches nothing is left out and counted.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from assistant.prompt import ChatMessage
+from feedback.claims import Claim, Kind, Poll, TextKey, agreed, compared, corrected, polls, retried
+from feedback.evidence import Evidence
+from feedback.likeness import likeness
+from feedback.tables import IMPORTER
+
+LEFT_OUT = {
+    "tie": "both answers were called equally good",
+    "contradicted": "people contradict each other",
+    "overruled": "a more trusted signal says otherwise",
+    "duplicate": "the pair is already there",
+    "different_prompt": "the two answers were given different sources",
+    "identical": "both texts are the same",
+    "white_space": "the texts differ only in white space",
+    "truncated": "the texts differ only in length",
+    "near_identical": "the texts are nearly the same",
+    "unfinished": "the better answer was stopped before its end",
+    "prompt_share": "one prompt has enough pairs",
+    "rater_share": "one person has given their share of the pairs",
+}
+"""Why something that people said makes no pair, and no single."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """The numbers in the rules."""
+
+    near_identical: float = 0.97
+    """From this share of equal words on, two answers teach nothing."""
+    max_pairs_of_prompt: int = 20
+    """Pairs that different people's thumbs on one prompt may give."""
+    max_share_of_rater: float = 0.5
+    """Of all pairs, for one person's alone, where there are several people."""
+    free_pairs_of_rater: int = 50
+    """Pairs that a person may always give, so that one guest's click does not cost the owner theirs."""
+
+
+DEFAULT_RULES = Rules()
+TRUST = {kind: trust for trust, kind in enumerate(Kind)}
+"""A kind's place in the order of trust; 0 is the most trusted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A better and a worse answer to one prompt. `rows` are such as `rating:12`: what it was made of."""
+
+    kind: Kind
+    prompt: tuple[ChatMessage, ...]
+    chosen: str
+    rejected: str
+    rows: tuple[str, ...]
+    raters: tuple[str, ...]
+    replies: tuple[str, ...]
+    """Ids of the rated replies whose texts these are; a correction's text is no reply."""
+    conversations: tuple[str, ...]
+    """Most often one; two where different people rated."""
+
+    @property
+    def conversation(self) -> str:
+        """The first of its conversations."""
+        return self.conversations[0]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Single:
+    """An answer that people liked or did not like, and that is in no pair."""
+
+    prompt: tuple[ChatMessage, ...]
+    completion: str
+    label: bool
+    rows: tuple[str, ...]
+    raters: tuple[str, ...]
+    replies: tuple[str, ...]
+    conversations: tuple[str, ...]
+
+    @property
+    def conversation(self) -> str:
+        """The first of its conversations."""
+        return self.conversations[0]
+
+
+@dataclass(frozen=True)
+class PairSet:
+    """What can be trained on, most trusted first, and how much was left out for which of the reasons in `LEFT_OUT`."""
+
+    pairs: tuple[Pair, ...]
+    singles: tuple[Single, ...]
+    left_out: dict[str, int]
+
+
+def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
+    """The preference pairs and single thumbs that the evidence gives."""
+    building = _Building(rules)
+    for claims in (compared(evidence), corrected(evidence), retried(evidence)):
+        building.weigh(claims)
+    voted = polls(evidence)
+    building.cross(voted)
+    singles = building.singles(voted)
+    pairs = building.pairs()
+    return PairSet(pairs, singles, {reason: count for reason in LEFT_OUT if (count := building.left_out[reason])})
+
+
+class _Building:
+    """The pairs so far, and for each two texts that somebody compared, in whatever way, which of them won."""
+
+    def __init__(self, rules: Rules) -> None:
+        self.left_out: Counter[str] = Counter()
+        self._rules = rules
+        self._pairs: list[Pair] = []
+        self._won: dict[frozenset[TextKey], TextKey | None] = {}
+
+    def weigh(self, claims: Iterable[Claim]) -> None:
+        """Take the claims of one signal; what more trusted ones said of the same two texts stands."""
+        about: dict[frozenset[TextKey], list[Claim]] = defaultdict(list)
+        for claim in claims:
+            if claim.better[0] != claim.worse[0]:
+                self.left_out["different_prompt"] += 1
+            else:
+                about[frozenset((claim.better, claim.worse))].append(claim)
+        for texts, said in about.items():
+            self._settle(texts, said)
+
+    def cross(self, voted: Iterable[Poll]) -> None:
+        """Pair the texts that people liked with those that they did not like, prompt by prompt."""
+        liked: dict[str, list[Poll]] = defaultdict(list)
+        disliked: dict[str, list[Poll]] = defaultdict(list)
+        for poll in voted:
+            if poll.verdict is not None:
+                (liked if poll.verdict else disliked)[poll.text[0]].append(poll)
+        for prompt in liked:
+            room, rest = self._rules.max_pairs_of_prompt, len(liked[prompt]) * len(disliked[prompt])
+            for up, down in _crossed(liked[prompt], disliked[prompt]):
+                if not room:
+                    self.left_out["prompt_share"] += rest
+                    break
+                rest -= 1
+                claim = agreed(up, down)
+                if claim is not None:
+                    room -= self._settle(frozenset((claim.better, claim.worse)), [claim])
+
+    def singles(self, voted: Iterable[Poll]) -> tuple[Single, ...]:
+        """The texts that have thumbs and are in no pair."""
+        paired = {text for texts, won in self._won.items() if won is not None for text in texts}
+        singles = []
+        for poll in voted:
+            if poll.text in paired:
+                continue
+            if poll.verdict is None:
+                self.left_out["contradicted"] += 1
+            elif poll.verdict and not poll.answer.finished:
+                self.left_out["unfinished"] += 1
+            else:
+                singles.append(_single(poll, label=poll.verdict))
+        return tuple(singles)
+
+    def pairs(self) -> tuple[Pair, ...]:
+        """The pairs, less what goes beyond one person's share."""
+        kept = _within_shares(self._pairs, self._rules)
+        self.left_out["rater_share"] += len(self._pairs) - len(kept)
+        return tuple(kept)
+
+    def _settle(self, texts: frozenset[TextKey], said: list[Claim]) -> bool:
+        """Make a pair of what was said of two texts, or count why not."""
+        decided = [claim for claim in said if not claim.tie]
+        why_not = self._objection(texts, said[0], decided)
+        if why_not:
+            self.left_out[why_not] += 1
+            self._won.setdefault(texts, None)
+            return False
+        self.left_out["duplicate"] += len(decided) - 1
+        self._won[texts] = decided[0].better
+        self._pairs.append(_pair(decided))
+        return True
+
+    def _objection(self, texts: frozenset[TextKey], first: Claim, decided: list[Claim]) -> str | None:
+        if not decided:
+            return "tie"
+        alike = likeness(first.chosen, first.rejected, near=self._rules.near_identical)
+        if alike:
+            return alike
+        if len({claim.better for claim in decided}) > 1:
+            return "contradicted"
+        if texts in self._won:
+            return "duplicate" if self._won[texts] == decided[0].better else "overruled"
+        return None if any(claim.finished for claim in decided) else "unfinished"
+
+
+def _within_shares(pairs: Sequence[Pair], rules: Rules) -> list[Pair]:
+    """Leave out what one person alone said beyond their share: the least trusted first, and of those the oldest."""
+    people = {rater for pair in pairs for rater in pair.raters} - {IMPORTER}
+    kept = list(pairs)
+    while len(people) > 1:
+        alone = Counter(pair.raters[0] for pair in kept if len(pair.raters) == 1)
+        allowed = max(rules.free_pairs_of_rater, int(len(kept) * rules.max_share_of_rater))
+        over = {rater: alone[rater] - allowed for rater in people if alone[rater] > allowed}
+        if not over:
+            break
+        within = []
+        for pair in sorted(kept, key=_last_to_go, reverse=True):
+            if len(pair.raters) == 1 and over.get(pair.raters[0], 0) > 0:
+                over[pair.raters[0]] -= 1
+            else:
+                within.append(pair)
+        kept = within
+    return sorted(kept, key=_trusted_first)
+
+
+def _last_to_go(pair: Pair) -> tuple[int, int]:
+    return TRUST[pair.kind], -_numbers(pair.rows)[-1]
+
+
+def _trusted_first(pair: Pair) -> tuple[int, list[int]]:
+    return TRUST[pair.kind], _numbers(pair.rows)
+
+
+def _numbers(rows: Iterable[str]) -> list[int]:
+    return [int(row.split(":")[1]) for row in rows]
+
+
+def _crossed(ups: Sequence[Poll], downs: Sequence[Poll]) -> Iterator[tuple[Poll, Poll]]:
+    """All combinations; the latest texts first, and each with another before any with the same again."""
+    for shift in range(len(downs)):
+        for n in range(len(ups)):
+            yield ups[-1 - n], downs[-1 - (n + shift) % len(downs)]
+
+
+def _pair(decided: Sequence[Claim]) -> Pair:
+    """One pair of claims that agree; its texts are those of the first that ends where its writer ended it."""
+    first = next(claim for claim in decided if claim.finished)
+    return Pair(
+        kind=first.kind,
+        prompt=first.prompt,
+        chosen=first.chosen,
+        rejected=first.rejected,
+        rows=_row_ids(row for claim in decided for row in claim.rows),
+        raters=tuple(dict.fromkeys(rater for claim in decided for rater in claim.raters)),
+        replies=first.replies,
+        conversations=tuple(dict.fromkeys(held for claim in decided for held in claim.conversations)),
+    )
+
+
+def _single(poll: Poll, *, label: bool) -> Single:
+    votes = poll.winning
+    return Single(
+        prompt=poll.answer.prompt,
+        completion=poll.answer.text,
+        label=label,
+        rows=_row_ids(("rating", vote.row) for vote in votes),
+        raters=tuple(vote.rater for vote in votes),
+        replies=tuple(dict.fromkeys(vote.answer.id for vote in votes)),
+        conversations=tuple(dict.fromkeys(vote.answer.conversation for vote in votes)),
+    )
+
+
+def _row_ids(rows: Iterable[tuple[str, int]]) -> tuple[str, ...]:
+    return tuple(f"{table}:{number}" for table, number in sorted(set(rows)))
