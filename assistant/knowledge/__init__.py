@@ -1,1 +1,6 @@
 """What an assistant knows: documents, their chunks, and the index that finds the passages for a question."""
+
+from assistant.knowledge.ingest import Ingested, Knowledge, Progress, Upload
+from assistant.knowledge.rows import DocumentSummary, Passage
+
+__all__ = ["DocumentSummary", "Ingested", "Knowledge", "Passage", "Progress", "Upload"]

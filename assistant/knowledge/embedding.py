@@ -1,0 +1,63 @@
+"""Texts to vectors by a sentence-transformers model, which also counts the tokens by which documents are split.
+
+The model reads only its first `max_tokens` tokens; a longer text is an error here, never cut in silence.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from sentence_transformers import SentenceTransformer
+from tokenizers import Tokenizer
+
+from assistant.errors import ModelUnavailable
+
+BATCH = 32
+
+Vectors = npt.NDArray[np.float32]
+
+
+class Embedder:
+    """A sentence-transformers model from a local folder (or the hub's cache). Thread-safe; loads in about a second."""
+
+    def __init__(self, path: str, *, device: str = "cpu") -> None:
+        try:
+            self._model = SentenceTransformer(path, device=device, trust_remote_code=False)
+        except Exception as exc:  # the libraries below raise errors of every kind for a folder that is no model
+            raise ModelUnavailable(
+                f"The embedding model at {path} could not be loaded ({type(exc).__name__}). "
+                "Run `thumbloop doctor`, or set THUMBLOOP_EMBEDDING_MODEL to a sentence-transformers model."
+            ) from exc
+        self._model.eval()
+        fast = self._model.tokenizer
+        fast.split_special_tokens = True  # `[SEP]` in a document is text
+        self.tokenizer: Tokenizer = Tokenizer.from_str(fast.backend_tokenizer.to_str())
+        self.tokenizer.no_truncation()
+        self.tokenizer.no_padding()
+        self.tokenizer.encode_special_tokens = True
+        self.max_tokens: int = self._model.max_seq_length or 256
+        self.name = f"{Path(path).name}-{self._fingerprint()}"
+
+    def count(self, text: str) -> int:
+        """How many tokens the model reads for a text, its special tokens included."""
+        return len(self.tokenizer.encode(text).ids)
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """Vectors of length 1, shape (texts, dimensions). Raises `ValueError` for a text longer than `max_tokens`."""
+        for text in texts:
+            if (tokens := self.count(text)) > self.max_tokens:
+                raise ValueError(f"a text has {tokens} tokens, and the embedding model reads only {self.max_tokens}")
+        vectors: Vectors = self._model.encode(
+            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
+        )
+        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+
+    def _fingerprint(self) -> str:
+        """Tells models apart whatever their folders are called: a hash of their biases and norms, which are small."""
+        digest = hashlib.sha256()
+        for parameter in self._model.parameters():
+            if parameter.ndim == 1:
+                digest.update(parameter.detach().float().cpu().numpy().tobytes())
+        return digest.hexdigest()[:12]

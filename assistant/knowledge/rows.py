@@ -1,0 +1,107 @@
+"""The rows of documents and chunks, and the only queries on them. Sessions are passed in; nothing here commits."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import delete, func, insert
+from sqlalchemy.orm import defer
+from sqlmodel import Session, col, select
+
+from assistant.database import new_id
+from assistant.knowledge.chunks import Piece
+from assistant.tables import Chunk, Document
+
+
+@dataclass(frozen=True, kw_only=True)
+class DocumentSummary:
+    """A stored document without its text."""
+
+    id: str
+    name: str
+    title: str
+    sha256: str
+    characters: int
+    chunks: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Passage:
+    """A chunk that was found for a question. `score` is its cosine similarity; `document` and `chunk` are ids."""
+
+    chunk: str
+    document: str
+    title: str
+    heading: str
+    text: str
+    score: float
+    start: int
+    end: int
+
+
+def document(session: Session, assistant_id: str, name: str) -> Document | None:
+    """The document of that name, if there is one."""
+    return session.exec(select(Document).where(Document.assistant_id == assistant_id, Document.name == name)).first()
+
+
+def document_ids(session: Session, assistant_id: str) -> list[str]:
+    """The ids of all documents of an assistant, in a fixed order. A document never changes but by a new id."""
+    query = select(Document.id).where(Document.assistant_id == assistant_id).order_by(col(Document.id))
+    return list(session.exec(query))
+
+
+def summaries(session: Session, assistant_id: str) -> list[DocumentSummary]:
+    """All documents of an assistant by name."""
+    chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
+    query = select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
+    query = query.where(Document.assistant_id == assistant_id).order_by(col(Document.name))
+    return [
+        DocumentSummary(
+            id=each.id,
+            name=each.name,
+            title=each.title,
+            sha256=each.sha256,
+            characters=characters,
+            chunks=count,
+            created_at=each.created_at,
+        )
+        for each, characters, count in session.exec(query)
+    ]
+
+
+def chunks(session: Session, assistant_id: str, *, document: str | None = None) -> list[tuple[Chunk, str]]:
+    """All chunks of an assistant, or of one document, each with its document's title; in document order."""
+    query = select(Chunk, Document.title).join(Document).where(Document.assistant_id == assistant_id)
+    if document is not None:
+        query = query.where(Document.id == document)
+    return [(chunk, title) for chunk, title in session.exec(query.order_by(col(Document.id), col(Chunk.position)))]
+
+
+def store(session: Session, document_id: str, pieces: Sequence[Piece]) -> None:
+    """Make these the chunks of a document, instead of those that it had."""
+    session.execute(delete(Chunk).where(col(Chunk.document_id) == document_id))
+    values = [
+        {"id": new_id(), "document_id": document_id, "position": position, **vars(piece)}
+        for position, piece in enumerate(pieces)
+    ]
+    session.execute(insert(Chunk), values)
+
+
+def passages(session: Session, scores: Mapping[str, float]) -> list[Passage]:
+    """The chunks of these ids that still have a row, in this order, each with its score."""
+    query = select(Chunk, Document.title).join(Document).where(col(Chunk.id).in_(list(scores)))
+    found = {chunk.id: (chunk, title) for chunk, title in session.exec(query)}
+    return [
+        Passage(
+            chunk=chunk.id,
+            document=chunk.document_id,
+            title=title,
+            heading=chunk.heading,
+            text=chunk.text,
+            score=scores[chunk.id],
+            start=chunk.start,
+            end=chunk.end,
+        )
+        for chunk, title in (found[id_] for id_ in scores if id_ in found)
+    ]
