@@ -159,7 +159,7 @@ class Version:
     def _route(self) -> None:
         """Pass on what the manager's thread writes, until that ends, or `close`, or the end of the interpreter.
 
-        Neither thread is a daemon, which torch would abort on at exit: so both end when they see that the main thread has.
+        No thread is a daemon (torch aborts on those at exit): both end once the main thread has.
         """
         manager = self._manager
         try:
