@@ -1,7 +1,8 @@
 """A running app for tests: the real one on a free port of this machine, with scripted replies and no model."""
 
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,3 +73,12 @@ def serve_app(home: Path, **flags: object) -> Iterator[AppServer]:
         finally:
             server.should_exit = True
             thread.join(10)
+
+
+def eventually(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
+    """Wait until a condition holds that nothing announces; fail after `timeout_s`."""
+    until = time.monotonic() + timeout_s
+    while not condition():
+        if time.monotonic() > until:
+            raise AssertionError(f"{condition.__name__} did not come true within {timeout_s:g} s")
+        threading.Event().wait(0.02)

@@ -1,23 +1,14 @@
 """Accounts, passwords, the first admin, and the signed cookies by which callers are known."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotAllowed, NotFound
-from tests.builders import new_database
 from ui.accounts import Accounts
 from ui.sessions import GUEST_COOKIE, SESSION_COOKIE, UNKNOWN_GUEST, Sessions, cookie_header, load_secret
 from ui.tables import AccountRole
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = new_database(tmp_path)
-    yield opened
-    opened.close()
 
 
 @pytest.fixture

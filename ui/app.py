@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import warnings
 
 import gradio as gr
 import uvicorn
@@ -37,24 +38,25 @@ def create_app(services: Services) -> FastAPI:
 
     blocks = app.state.demo = build(services)
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=OTHERS_LIMIT, api_open=False)
-    gr.mount_gradio_app(
-        app,
-        blocks,
-        path="/",
-        server_name=settings.host,
-        server_port=settings.port,
-        auth_dependency=_caller_id,
-        blocked_paths=[str(each) for each in services.private_paths()],
-        max_file_size=settings.max_upload_mb * 1024 * 1024,
-        ssr_mode=False,
-        mcp_server=False,
-        enable_monitoring=False,
-        run_history=False,
-        footer_links=["api"],
-        show_error=True,
-        theme=thumbloop_theme(),
-        css_paths=[STYLE],
-    )
+    with warnings.catch_warnings():  # Gradio 6.31 warns of server-side rendering even where it is switched off
+        warnings.filterwarnings("ignore", "SSR mode is not supported")
+        gr.mount_gradio_app(
+            app,
+            blocks,
+            path="/",
+            server_name=settings.host,
+            server_port=settings.port,
+            auth_dependency=_caller_id,
+            max_file_size=settings.max_upload_mb * 1024 * 1024,
+            ssr_mode=False,
+            mcp_server=False,
+            enable_monitoring=False,
+            run_history=False,
+            footer_links=["api"],
+            show_error=True,
+            theme=thumbloop_theme(),
+            css_paths=[STYLE],
+        )
     blocks.has_launched = True  # Gradio 6.31 checks where files come from only in blocks that `launch()` started
     app.add_middleware(Guard, sessions=services.sessions, secure=secure)
     return app

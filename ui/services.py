@@ -99,13 +99,6 @@ class Services:
         """End what runs and give the home folder back."""
         self._closing.close()
 
-    def private_paths(self) -> list[Path]:
-        """What of the home folder no page may ever serve: all but the uploads."""
-        home = self.settings.home
-        database = [home / f"thumbloop.db{end}" for end in ("", "-wal", "-shm")]
-        folders = ("models", "index", "adapters", "runs", "logs")
-        return [self.settings.secret_key, *database, *(home / folder for folder in folders)]
-
     def _warm_up(self) -> None:
         try:
             with self.database.read() as session:

@@ -1,0 +1,240 @@
+"""The named API over real HTTP, as gradio_client, curl and a hostile guest use it."""
+
+import json
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError, AuthenticationError
+from sqlmodel import select
+
+from assistant import records
+from assistant.engine import Piece, Sampling, Weights
+from assistant.tables import Document, ReplyState
+from tests.serving import ADMIN_PASSWORD, AppServer, eventually, serve_app
+from ui.api import ADDRESSES
+
+REFUSED = "Only an admin may do this"
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "ingest": {"assistant": "default", "files": []},
+    "delete_document": {"assistant": "default", "name": "x.md"},
+    "run": {"run": "x"},
+    "cancel": {"run": "x"},
+    "promote": {"adapter": "x"},
+    "reject": {"adapter": "x"},
+}
+"""What a call needs beyond an assistant's name."""
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    with serve_app(tmp_path_factory.mktemp("home")) as served:
+        yield served
+
+
+@pytest.fixture
+def guest(app: AppServer) -> Iterator[Client]:
+    with app.guest() as client:
+        yield client
+
+
+@pytest.fixture
+def admin(app: AppServer) -> Iterator[Client]:
+    with app.admin() as client:
+        yield client
+
+
+def ask(client: Client, message: str = "Where are my documents?", **more: Any) -> dict[str, Any]:
+    job = client.submit(message=message, **more, api_name="/chat")
+    answer: dict[str, Any] = job.result()
+    return answer
+
+
+def test_a_guest_chats_and_the_answer_streams(app: AppServer, guest: Client) -> None:
+    app.engine.enqueue("They are kept in one folder [1].")
+    job = guest.submit(message="Where are my documents kept?", api_name="/chat")
+    last = job.result()
+    assert (last["text"], last["done"], last["adapter"]) == ("They are kept in one folder [1].", True, None)
+    assert last["sources"][0]["cited"] and "folder" in last["sources"][0]["text"]
+    assert len(job.outputs()) > 2 and not job.outputs()[0]["done"]
+    more = ask(guest, "And then?", conversation=last["conversation"])
+    assert more["conversation"] == last["conversation"] and more["reply"] != last["reply"]
+
+
+def test_a_guest_retries_rates_corrects_and_compares(guest: Client) -> None:
+    first = ask(guest)
+    second = guest.submit(first["reply"], api_name="/retry").result()
+    assert second["conversation"] == first["conversation"] and second["reply"] != first["reply"]
+    assert guest.predict(first["reply"], "down", ["wrong"], "no", api_name="/rate")["value"] == "down"
+    assert guest.predict(first["reply"], "none", api_name="/rate") == {"reply": first["reply"], "value": "none"}
+    corrected = guest.predict(first["reply"], "In the folder called data.", api_name="/correct")
+    assert corrected == {"reply": first["reply"], "corrected": True}
+    compared = guest.predict(second["reply"], first["reply"], api_name="/compare")
+    assert compared == {"winner": second["reply"], "loser": first["reply"], "outcome": "better"}
+
+
+def test_a_guest_cannot_touch_what_is_anothers(app: AppServer, guest: Client) -> None:
+    with app.guest() as other:
+        theirs = ask(other)
+    for name, arguments in {
+        "/rate": [theirs["reply"], "up"],
+        "/correct": [theirs["reply"], "x"],
+        "/retry": [theirs["reply"]],
+        "/compare": [theirs["reply"], ask(guest)["reply"]],
+    }.items():
+        with pytest.raises(AppError, match="does not exist, or is not yours"):
+            guest.predict(*arguments, api_name=name)
+    with pytest.raises(AppError, match="does not exist, or is not yours"):
+        ask(guest, conversation=theirs["conversation"])
+
+
+def test_every_address_is_known_here_and_admins_ones_refuse_others(guest: Client) -> None:
+    named = guest.view_api(return_format="dict", print_info=False)["named_endpoints"]
+    assert set(named) == {f"/{address.name}" for address in ADDRESSES}
+    guarded = [address.name for address in ADDRESSES if address.admin]
+    assert {address.name for address in ADDRESSES} - set(guarded) == {"chat", "retry", "rate", "correct", "compare"}
+    for name in guarded:
+        with pytest.raises(AppError, match=REFUSED):
+            guest.predict(**ARGUMENTS.get(name, {"assistant": "default"}), api_name=f"/{name}")
+
+
+def test_the_admin_feeds_lists_and_deletes_documents(admin: Client, tmp_path: Path) -> None:
+    (tmp_path / "bees.md").write_text("# Bees\n\nA hive holds about fifty thousand bees in June.\n")
+    (tmp_path / "broken.pdf").write_bytes(b"not a pdf")
+    files = [handle_file(tmp_path / "bees.md"), handle_file(tmp_path / "broken.pdf")]
+    answer = admin.predict("default", files, api_name="/ingest")
+    states = {each["name"]: each for each in answer["files"]}
+    assert states["bees.md"]["state"] == "added" and states["bees.md"]["chunks"] == 1
+    assert states["broken.pdf"]["state"] == "failed" and "broken.pdf" in states["broken.pdf"]["error"]
+    assert "bees" in ask(admin, "How many bees does a hive hold?")["sources"][0]["text"]
+    listed = admin.predict("default", api_name="/documents")
+    assert "bees.md" in [each["name"] for each in listed["documents"]]
+    assert admin.predict("default", "bees.md", api_name="/delete_document")["chunks"] == listed["chunks"] - 1
+    with pytest.raises(AppError, match=r"bees\.md"):
+        admin.predict("default", "bees.md", api_name="/delete_document")
+
+
+@pytest.mark.parametrize("message", [None, 7, True, ["x"], {"text": "x"}, "", "  ", "x" * 8001])
+def test_a_message_that_is_no_message_gets_a_sentence(guest: Client, message: Any) -> None:
+    with pytest.raises(AppError) as refused:
+        ask(guest, message)
+    assert str(refused.value).startswith("The message ") and "Traceback" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("/chat", ["hello", "nobody"]),
+        ("/chat", ["hello", None]),
+        ("/chat", ["hello", "default", {"a": 1}]),
+        ("/retry", ["x" * 10_000]),
+        ("/rate", ["x", "sideways"]),
+        ("/rate", [3, "up"]),
+        ("/rate", ["x", "up", {"a": 1}]),
+        ("/rate", ["x", "up", [], "c" * 100_000]),
+        ("/compare", ["x", "y", "both"]),
+        ("/correct", ["x", None]),
+    ],
+)
+def test_what_json_clients_may_send_gets_a_sentence(guest: Client, name: str, arguments: list[Any]) -> None:
+    with pytest.raises(AppError) as refused:
+        guest.submit(*arguments, api_name=name).result()
+    assert str(refused.value).endswith(".") and "Something went wrong" not in str(refused.value)
+
+
+def test_an_unforeseen_error_is_a_number_and_no_traceback(
+    app: AppServer, guest: Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    app.engine.enqueue(RuntimeError("tulips"))
+    with pytest.raises(AppError, match="Something went wrong here") as failed:
+        ask(guest)
+    number = str(failed.value).split("error ")[1].split()[0]
+    assert "tulips" not in str(failed.value) and number in caplog.text
+
+
+def test_files_of_the_server_are_out_of_reach(app: AppServer, tmp_path: Path) -> None:
+    other = tmp_path / "secret.md"
+    other.write_text("# Secret\n\nThe tulips are under the stairs.\n")
+    with httpx.Client(base_url=app.url) as web:
+        web.post("/login", data={"username": "admin", "password": ADMIN_PASSWORD})
+        for path in (str(other), str(app.services.settings.secret_key), "", "https://elsewhere.example/x.md"):
+            for file in ({"path": path, "meta": {"_type": "gradio.FileData"}}, {"path": path}, path, None):
+                event = web.post("/gradio_api/call/ingest", json={"data": ["default", [file]]}).json()["event_id"]
+                answer = web.get(f"/gradio_api/call/ingest/{event}").text
+                assert answer.startswith("event: error"), answer
+            assert web.get(f"/gradio_api/file={path}").status_code == 403
+    with app.services.database.read() as session:
+        assert not session.exec(select(Document).where(Document.name == "secret.md")).all()
+
+
+def test_the_page_names_no_other_host(app: AppServer) -> None:
+    page = httpx.get(app.url, headers={"accept": "text/html"}).text
+    page = page.replace(app.url, "")
+    assert "<gradio-app" in page
+    assert "http://" not in page and "https://" not in page, page[page.index("http") - 100 :][:300]
+    style = httpx.get(f"{app.url}/theme.css").text.replace("http://www.w3.org/2000/svg", "")
+    assert "--body-background-fill" in style and "http" not in style
+
+
+def test_curl_signs_in_and_calls(app: AppServer) -> None:
+    with httpx.Client(base_url=app.url) as web:
+        assert web.post("/login", data={"username": "admin", "password": ADMIN_PASSWORD}).json() == {"success": True}
+        event = web.post("/gradio_api/call/documents", json={"data": ["default"]}).json()["event_id"]
+        answer = web.get(f"/gradio_api/call/documents/{event}").text
+    assert json.loads(answer.split("data: ")[-1])[0]["assistant"] == "default"
+
+
+def test_half_a_surrogate_pair_which_json_allows_harms_nothing(app: AppServer) -> None:
+    with httpx.Client(base_url=app.url) as web:
+        body = b'{"data": ["tulips \\ud800", "default", null]}'
+        event = web.post("/gradio_api/call/chat", content=body, headers={"content-type": "application/json"}).json()
+        answer = web.get(f"/gradio_api/call/chat/{event['event_id']}").text
+    assert "event: complete" in answer and "tulips ?" in answer
+
+
+def test_a_wrong_password_is_told_to_the_client(app: AppServer) -> None:
+    with pytest.raises(AuthenticationError):
+        Client(app.url, auth=("admin", "wrong"), verbose=False, analytics_enabled=False)
+
+
+def test_without_guests_a_client_must_sign_in(tmp_path: Path) -> None:
+    with serve_app(tmp_path, guests=False) as closed:
+        with pytest.raises(AuthenticationError):
+            Client(closed.url, verbose=False, analytics_enabled=False)
+        assert httpx.post(f"{closed.url}/gradio_api/call/chat", json={"data": ["hello"]}).status_code == 401
+        with closed.admin() as client:
+            assert ask(client)["done"]
+
+
+def test_a_reader_who_leaves_stops_the_reply(app: AppServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    stopped = threading.Event()
+
+    def endless(_prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:
+        del weights, sampling
+        try:
+            for tokens in range(1, 100_000):
+                yield Piece("word ", tokens)
+                stopped.wait(0.05)
+        finally:
+            stopped.set()
+
+    monkeypatch.setattr(app.engine, "stream", endless)
+    with httpx.Client(base_url=app.url, timeout=20) as web:
+        web.get("/config")
+        event = web.post("/gradio_api/call/chat", json={"data": ["hello", "default", None]}).json()["event_id"]
+        with web.stream("GET", f"/gradio_api/call/chat/{event}") as reading:
+            lines = (json.loads(line[6:]) for line in reading.iter_lines() if line.startswith("data: ["))
+            written = next(turn[0] for turn in lines if "word word" in turn[0]["text"])
+    assert stopped.wait(10), "the generation went on without its reader"
+    stored = app.services.database
+
+    def is_stored() -> bool:
+        with stored.read() as session:
+            message, made = records.reply(session, written["reply"])
+        return made.state is ReplyState.stopped and message.text.startswith("word word")
+
+    eventually(is_stored)
