@@ -173,6 +173,11 @@ def forget(session: Session, rater: str) -> int:
     )
 
 
+def storable(text: str) -> str:
+    """A text without zero bytes and halves of surrogate pairs, which databases and tokenizers refuse."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
 def _rateable(session: Session, reply_id: str, *, rater: str, any_owner: bool) -> Message:
     message, made = records.reply(session, reply_id, owner=None if any_owner else rater)
     if made.state is ReplyState.streaming:
@@ -203,8 +208,7 @@ def _reasons(value: Value, reasons: Iterable[str]) -> list[str]:
 def _text(text: str, *, what: str, at_most: int) -> str:
     if not isinstance(text, str):
         raise BadInput(f"The {what} is not a text. Send it as a string.")
-    # Zero bytes and halves of surrogate pairs are no text: databases and tokenizers refuse them.
-    cleaned = text.replace("\0", "").encode("utf-8", "replace").decode("utf-8").strip()
+    cleaned = storable(text).strip()
     if len(cleaned) > at_most:
         raise BadInput(f"The {what} has {len(cleaned)} characters, and at most {at_most} are kept. Shorten it.")
     return cleaned
