@@ -3,13 +3,13 @@
 Only the rows that count, told apart, sorted and cut into pages by the database.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, union_all
+from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, union_all
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -70,8 +70,12 @@ def feedback_table(
     offset: int = 0,
     value: Value | None = None,
     corrected: bool = False,
+    adapters: Collection[str | None] = (),
 ) -> FeedbackPage:
-    """A page of an assistant's rated replies; `value` and `corrected` keep those with such a thumb or a correction."""
+    """A page of an assistant's rated replies; `value` and `corrected` keep those with such a thumb or a correction.
+
+    `adapters` keeps the replies of these versions, none of them being the base model; empty keeps all.
+    """
     given, asked = _given(), aliased(Message)
     query = (
         sqlalchemy.select(
@@ -87,6 +91,9 @@ def feedback_table(
         query = query.where(given.c[value.value] > 0)
     if corrected:
         query = query.where(given.c.corrected > 0)
+    if adapters:
+        named = col(Reply.adapter).in_([adapter for adapter in adapters if adapter])
+        query = query.where(or_(named, col(Reply.adapter).is_(None)) if None in adapters else named)
     execute = session.connection().execute
     total = execute(query.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
     page = execute(query.order_by(given.c.at.desc(), col(Message.id)).limit(limit).offset(offset)).all()

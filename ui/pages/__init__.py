@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from ui import api
-from ui.pages import chat
+from ui.pages import assistant, chat, documents, feedback
 from ui.services import Services
 
 STYLE = Path(__file__).parent / "style.css"
@@ -15,7 +15,9 @@ STYLE = Path(__file__).parent / "style.css"
 def build(services: Services) -> gr.Blocks:
     """All pages and the named API, ready to be mounted."""
     with gr.Blocks(title="Thumbloop", analytics_enabled=False, fill_width=True) as demo:
-        gr.Navbar(visible=False)
         chat.lay_out(services, demo)
         api.register(services)
+    for name, page in (("Documents", documents), ("Feedback", feedback), ("Assistant", assistant)):
+        with demo.route(name, f"/{name.lower()}", show_in_navbar=False):
+            page.lay_out(services, demo)
     return demo

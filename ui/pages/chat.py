@@ -1,4 +1,4 @@
-"""The chat page's layout and wiring. What its buttons do is in `ui.pages.conversing`."""
+"""The chat page's layout and wiring. What its buttons do is in `ui.pages.chat_handlers`."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,9 +8,9 @@ import gradio as gr
 
 from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
-from ui.pages import conversing
-from ui.pages.conversing import View
-from ui.pages.frame import PRIVATE, top
+from ui.pages import chat_handlers as handlers
+from ui.pages.chat_handlers import View
+from ui.pages.frame import QUICK, top
 from ui.pages.markup import escape
 from ui.services import Services
 
@@ -62,47 +62,46 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     def send(message: str, held: str, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
             yield from map(
-                _shown, conversing.send(services, caller_of(services, request), message=message, conversation=held)
+                _shown, handlers.send(services, caller_of(services, request), message=message, conversation=held)
             )
 
     def generate(held: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
             caller, data = caller_of(services, request), event._data or {}
             if data.get("do") == "retry":
-                views = conversing.retry(services, caller, reply=str(data.get("reply", "")), conversation=held)
+                views = handlers.retry(services, caller, reply=str(data.get("reply", "")), conversation=held)
             else:
-                question = conversing.example(services, n=str(data.get("n", "")))
-                views = conversing.send(services, caller, message=question, conversation=held)
+                question = handlers.example(services, n=str(data.get("n", "")))
+                views = handlers.send(services, caller, message=question, conversation=held)
             yield from map(_shown, views)
 
     def act(held: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         with spoken_errors():
             return _shown(
-                conversing.act(services, caller_of(services, request), conversation=held, data=event._data or {})
+                handlers.act(services, caller_of(services, request), conversation=held, data=event._data or {})
             )
 
     def show(held: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
-            return _shown(conversing.show(services, caller_of(services, request), conversation=held))
+            return _shown(handlers.show(services, caller_of(services, request), conversation=held))
 
     def pick(event: gr.EventData, request: gr.Request) -> list[Any]:
         return show(str((event._data or {}).get("conversation", "")), request)
 
     def stop(held: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
-            return _shown(conversing.stop(services, caller_of(services, request), conversation=held))
+            return _shown(handlers.stop(services, caller_of(services, request), conversation=held))
 
-    quick: dict[str, Any] = {"api_visibility": PRIVATE, "show_progress": "hidden", "concurrency_limit": None}
-    writing = {**quick, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
+    writing = {**QUICK, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
     sent = box.submit(send, [box, conversation], outputs, **writing)
     generated = thread.generate(generate, [conversation], outputs, **writing)
-    box.stop(None, cancels=[sent, generated], **quick).then(stop, [conversation], outputs, **quick)
-    thread.act(act, [conversation], outputs, **quick)
-    picked = listing.act(pick, None, outputs, **quick)
-    picked.then(None, js=TO_END_JS, **quick).then(None, js=TO_BOX_JS, **quick)
-    conversation.change(None, conversation, js=ADDRESS_JS, **quick)
-    loaded = demo.load(show, [conversation], outputs, js=FROM_ADDRESS_JS, **quick)
-    loaded.then(None, js=TO_END_JS, **quick)
+    box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation], outputs, **QUICK)
+    thread.act(act, [conversation], outputs, **QUICK)
+    picked = listing.act(pick, None, outputs, **QUICK)
+    picked.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
+    conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
+    loaded = demo.load(show, [conversation], outputs, js=FROM_ADDRESS_JS, **QUICK)
+    loaded.then(None, js=TO_END_JS, **QUICK)
 
 
 def _shown(view: View) -> list[Any]:

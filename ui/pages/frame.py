@@ -12,12 +12,14 @@ from ui.pages.markup import escape
 from ui.services import Services
 from ui.sessions import Caller
 
-PRIVATE = "private"
-"""`api_visibility` of the events of pages: what other programs may call is in `ui.api`."""
+QUICK: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
+"""Options of the events of pages. They are private: what other programs may call is in `ui.api`."""
+FIRST = {**QUICK, "queue": False}
+"""Options of what fills a page when it is opened."""
 NAVIGATION = (("Documents", "documents"), ("Feedback", "feedback"), ("Retrain", "retrain"), ("Assistant", "assistant"))
 SIGN_IN_FIRST = (
-    '<div class="tl-empty"><h2>Sign in as admin</h2><p>This page is for admins. '
-    'You can <a href="./">go on chatting</a>, or <a class="tl-button" href="{login}">sign in</a>.</p></div>'
+    '<div class="tl-empty"><h2>Sign in as admin</h2><p>This page is for admins.</p>'
+    '<p><a class="tl-button" href="{login}">Sign in</a></p><p><a href="./">Go on chatting</a></p></div>'
 )
 
 
@@ -39,16 +41,17 @@ def bar(caller: Caller | None, *, here: str) -> str:
 
 def top(services: Services, demo: gr.Blocks, *, here: str) -> None:
     """Put the bar on a page and fill it for whoever opens the page."""
+    gr.Navbar(visible=False)
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
 
     def fill(request: gr.Request) -> str:
         return bar(caller_of(services, request), here=here)
 
-    demo.load(fill, outputs=shown, api_visibility=PRIVATE, queue=False, show_progress="hidden")
+    demo.load(fill, outputs=shown, **FIRST)
 
 
-def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> tuple[gr.HTML, gr.Column]:
-    """A page's two faces: what others see instead, and the column for admins, shut until one opens the page."""
+def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
+    """The column for what only admins see; it stays shut, and says why, when somebody else opens the page."""
     shut = gr.HTML(visible=False, js_on_load=None, apply_default_css=False)
     page = gr.Column(visible=False, elem_classes="tl-page")
 
@@ -59,8 +62,8 @@ def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> tuple[gr.H
             return gr.update(value=SIGN_IN_FIRST.format(login=f"./login?next=/{here}"), visible=True), gr.update()
         return gr.update(), gr.update(visible=True)
 
-    demo.load(admit, outputs=[shut, page], api_visibility=PRIVATE, queue=False, show_progress="hidden")
-    return shut, page
+    demo.load(admit, outputs=[shut, page], **FIRST)
+    return page
 
 
 def on_load(demo: gr.Blocks, services: Services, handler: Callable[[Caller], Any], outputs: list[Any]) -> None:
@@ -73,7 +76,7 @@ def on_load(demo: gr.Blocks, services: Services, handler: Callable[[Caller], Any
         with spoken_errors():
             return handler(caller)
 
-    demo.load(fill, outputs=outputs, api_visibility=PRIVATE, queue=False, show_progress="hidden")
+    demo.load(fill, outputs=outputs, **FIRST)
 
 
 LOGO = (

@@ -38,11 +38,15 @@ def _renderer() -> MarkdownIt:
         ["table", "strikethrough"]
     )
     renderer.disable(["html_block", "html_inline"])
-    renderer.validateLink = lambda url: bool(LINK_SCHEMES.match(url.strip()))
+    renderer.validateLink = _may_be_linked  # type: ignore[method-assign]  # how markdown-it-py wants it
     renderer.add_render_rule("text", _text)
     renderer.add_render_rule("link_open", _link_open)
     renderer.add_render_rule("image", _image)
     return renderer
+
+
+def _may_be_linked(address: str) -> bool:
+    return bool(LINK_SCHEMES.match(address.strip()))
 
 
 def _text(_self: Any, tokens: Sequence[Token], index: int, _options: Any, env: dict[str, Any]) -> str:

@@ -5,11 +5,11 @@ from typing import Any
 
 from assistant.tables import ReplyState
 from ui.pages.markup import escape, lines, markdown
+from ui.pages.tables import version
 from ui.pages.thread import Answer, Exchange
 
 Reasons = Mapping[Any, Sequence[tuple[str, str]]]
 """What can be chosen for `up` and for `down`: (what is stored, how it reads)."""
-BASE_MODEL = "base model"
 
 
 def welcome(*, name: str, greeting: str, examples: Sequence[str]) -> str:
@@ -125,12 +125,8 @@ def _tools(answer: Answer, *, n: int, of: int, retry: bool) -> str:
         thumbs = _thumb(answer, "up", "Good answer") + _thumb(answer, "down", "Bad answer") + copy
     return (
         f'<div class="tl-tools">{pager}{thumbs}'
-        f'{again if retry else ""}<span class="tl-version">{escape(_version(answer.adapter))}</span></div>'
+        f'{again if retry else ""}<span class="tl-version">{escape(version(answer.adapter))}</span></div>'
     )
-
-
-def _version(adapter: str | None) -> str:
-    return f"version {adapter.rsplit('-', 1)[-1]}" if adapter else BASE_MODEL
 
 
 def _page(sign: str, label: str, *, to: int, of: int) -> str:

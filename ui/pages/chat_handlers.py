@@ -214,6 +214,7 @@ def _listing(held: Sequence[Conversation], *, current: str) -> str:
     )
     empty = '<p class="tl-quiet">Your conversations will be listed here.</p>'
     return (
+        '<button type="button" class="tl-menu" data-do="menu" aria-expanded="false">Conversations</button>'
         '<nav aria-label="Conversations"><button type="button" class="tl-new" data-do="open" data-conversation="">'
         f"New conversation</button>{f'<ul>{rows}</ul>' if held else empty}</nav>"
     )
