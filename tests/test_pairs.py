@@ -1,7 +1,7 @@
 """Cases for the rules, each a few answers and what was said of them in a small notation.
 
-`table("A up ann", ...)`: answers are named by a letter, and `ANSWERS` says what each is. What is expected are pairs such
-as `A > B by retry` and singles such as `A good`.
+Answers are named by letters, `ANSWERS` says what each is, and `table` reads what was said of them. What is expected are
+pairs such as `A > B by retry` and singles such as `A good`.
 """
 
 import random
@@ -56,7 +56,7 @@ ANSWERS = {
 
 
 def table(*said: str) -> Evidence:
-    """Evidence from lines such as `A up ann`, `A > B ann`, `A = B ann`, `A -> text ann`; each line's row is its number."""
+    """Evidence from lines such as `A up ann`, `A > B ann`, `A = B ann`, `A -> text ann`; a line's number is its row."""
     thumbs, corrections, choices = [], [], []
     for row, line in enumerate(said, 1):
         if match := re.fullmatch(r"(\w+) (up|down) (\w+)", line):
@@ -64,9 +64,8 @@ def table(*said: str) -> Evidence:
         elif match := re.fullmatch(r"(\w+) ([>=]) (\w+) (\w+)", line):
             choices.append(Choice(row, match[1], match[3], match[4], match[2] == "="))
         elif match := re.fullmatch(r"(\w+) -> (.+) (\w+)", line):
-            corrections.append(
-                CorrectedText(row, match[1], match[3], ANSWERS[match[2]].text if match[2] in ANSWERS else match[2])
-            )
+            known = ANSWERS.get(match[2])
+            corrections.append(CorrectedText(row, match[1], match[3], known.text if known else match[2]))
         else:
             raise AssertionError(f"not understood: {line}")
     return Evidence(
@@ -151,9 +150,9 @@ CASES: dict[str, tuple[list[str], list[str], dict[str, int]]] = {
         {"duplicate": 1},
     ),
     "a retry overrules different people": (
-        ["A up ann", "B down ann", "BobA down bob", "BobA down cat", "BobB up bob", "BobB up cat"],
-        [],
-        {"contradicted": 1, "overruled": 1},
+        ["A up ann", "B down ann", "BobA down bob", "BobA down cat", "BobB up dan", "BobB up eve"],
+        ["A > B by retry"],
+        {"overruled": 1},
     ),
     "a corrected answer's thumb is no single": (
         ["A down ann", "A -> In March. ann"],
