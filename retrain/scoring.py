@@ -1,12 +1,129 @@
-"""How likely a model finds replies, token by token. Loads and moves no weights; forward passes only.
+"""How likely models find replies, token by token: the figures behind fluency and preference. Forward passes only.
 
-Not for the instance that serves: a forward pass beside running generation is unsafe.
+It loads copies of its own: a forward pass beside running generation on the same instance is unsafe.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 
 import torch
-from transformers import DynamicCache, PreTrainedModel
+from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+
+from assistant import models
+from assistant.prompt import ChatMessage, encode_messages, encode_reply, encode_text
+from assistant.version import load_merged
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pair:
+    """A prompt with the reply that people preferred and the other one."""
+
+    prompt: list[ChatMessage]
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gain:
+    """By how many nats the candidate finds each reply of a pair likelier than the active adapter does."""
+
+    chosen: float
+    rejected: float
+    chosen_tokens: int
+    rejected_tokens: int
+
+    @property
+    def margin(self) -> float:
+        """The gain of the chosen over the rejected reply: DPO's implicit reward, its beta left out."""
+        return self.chosen - self.rejected
+
+    @property
+    def margin_per_token(self) -> float:
+        """The same for each token, so that a mere like or dislike of length gains nothing."""
+        return self.chosen / self.chosen_tokens - self.rejected / self.rejected_tokens
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answered:
+    """A prompt's ids and what each side replied."""
+
+    prompt: Sequence[int]
+    replies: tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """`nll` is the mean over all tokens of each side's replies under the base model, in nats."""
+
+    nll: tuple[float, float]
+    gains: list[Gain]
+
+
+def score(
+    answered: Sequence[Answered],
+    pairs: Sequence[Pair],
+    *,
+    model: str,
+    active: Path | None,
+    candidate: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    on_scored: Callable[[], None],
+) -> Scores:
+    """Score both sides' replies under the base model, and the pairs under both adapters; loads two models at most."""
+
+    def load(adapter: Path | None) -> PreTrainedModel:
+        return load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
+
+    base = load(None)
+    nll = _mean_nll(base, answered, tokenizer=tokenizer, on_scored=on_scored)
+    before = _pair_sums(base if active is None else load(active), pairs, tokenizer=tokenizer, on_scored=on_scored)
+    del base
+    after = _pair_sums(load(candidate), pairs, tokenizer=tokenizer, on_scored=on_scored)
+    gains = [
+        Gain(
+            chosen=new[0] - old[0],
+            rejected=new[1] - old[1],
+            chosen_tokens=len(encode_reply(tokenizer, pair.chosen)),
+            rejected_tokens=len(encode_reply(tokenizer, pair.rejected)),
+        )
+        for pair, old, new in zip(pairs, before, after, strict=True)
+    ]
+    return Scores(nll=nll, gains=gains)
+
+
+def _mean_nll(
+    base: PreTrainedModel,
+    answered: Sequence[Answered],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    on_scored: Callable[[], None],
+) -> tuple[float, float]:
+    sums, tokens = [0.0, 0.0], [0, 0]
+    for one in answered:
+        # Without the token that ends a turn: when to stop is a matter of taste, and not of fluency.
+        replies = [encode_text(tokenizer, reply) for reply in one.replies]
+        for side, found in enumerate(log_likelihoods(base, one.prompt, replies)):
+            sums[side] -= sum(found)
+            tokens[side] += len(found)
+        on_scored()
+    return sums[0] / max(1, tokens[0]), sums[1] / max(1, tokens[1])
+
+
+def _pair_sums(
+    model: PreTrainedModel,
+    pairs: Sequence[Pair],
+    *,
+    tokenizer: PreTrainedTokenizerBase,
+    on_scored: Callable[[], None],
+) -> list[tuple[float, float]]:
+    sums = []
+    for pair in pairs:
+        replies = [encode_reply(tokenizer, pair.chosen), encode_reply(tokenizer, pair.rejected)]
+        chosen, rejected = log_likelihoods(model, encode_messages(tokenizer, pair.prompt), replies)
+        sums.append((sum(chosen), sum(rejected)))
+        on_scored()
+    return sums
 
 
 @torch.inference_mode()

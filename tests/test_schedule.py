@@ -1,7 +1,6 @@
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -9,7 +8,7 @@ from assistant.database import Database, open_database, utc_now
 from assistant.errors import BadInput, Conflict, NotFound
 from retrain.schedule import STARTING, STARTING_LOST_AFTER, Scheduler, claim, describe, next_due, set_schedule
 from retrain.tables import Schedule
-from tests.builders import add_assistant, new_database
+from tests.builders import add_assistant
 
 NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -32,13 +31,6 @@ class Starts:
 
     def pairs_ready(self, _assistant_id: str) -> int:
         return self.pairs
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    database = new_database(tmp_path)
-    yield database
-    database.close()
 
 
 @pytest.fixture

@@ -1,0 +1,264 @@
+"""The gate: lets a candidate and the adapter that serves answer the same prompts, measures both, and writes the report.
+
+It judges by what the two generate, because training figures do not notice a model that was wrecked. It reads a run's
+folder and writes `report.json` there; it knows neither the database nor what becomes of the candidate.
+"""
+
+import json
+import logging
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from assistant.engine import Engine, Sampling, Weights
+from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
+from retrain.replies import Probe, Written, asked_probes, grounded_probes, neutral_probes, write_replies
+from retrain.scoring import Answered, Gain, Pair, Scores, score
+from retrain.verdict import HeldOut, Measures, Side, judge
+
+log = logging.getLogger(__name__)
+
+REPORT = "report.json"
+EXAMPLES = 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class Effort:
+    """How much is generated: more is slower and less noisy. The defaults are what the limits were calibrated with."""
+
+    held_out_prompts: int = 24
+    held_out_pairs: int = 48
+    neutral_prompts: int = 24
+    grounded_prompts: int = 16
+    max_new_tokens: int = 96
+    grounded_tokens: int = 48
+
+
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What is tested: a candidate against the active adapter (none: the base model) of a resolved model."""
+
+    model: str
+    candidate: Path
+    active: Path | None
+    system: str
+    temperature: float
+    top_p: float
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Probes:
+    held_out: list[Probe]
+    neutral: list[Probe]
+    grounded: list[Probe]
+
+    @property
+    def free(self) -> list[Probe]:
+        return self.held_out + self.neutral
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Replies:
+    """What one side wrote, in the order of the probes."""
+
+    free: list[Written]
+    grounded: list[Written]
+
+
+class _Progress:
+    """Counts replies written and prompts scored, and tells the share of all that is done."""
+
+    def __init__(self, total: int, on_progress: Callable[[float], None]) -> None:
+        self._total = total
+        self._on_progress = on_progress
+        self._done = 0
+        self._lock = Lock()
+
+    def step(self) -> None:
+        with self._lock:
+            self._done += 1
+            self._on_progress(self._done / self._total)
+
+
+def examine(
+    folder: Path,
+    subject: Subject,
+    *,
+    engine: Engine,
+    on_progress: Callable[[float], None],
+    effort: Effort,
+) -> dict[str, Any]:
+    """Test the candidate of a run's folder and write its report there; the report.
+
+    The engine is closed half-way, so that scoring has the machine to itself.
+    """
+    started = time.monotonic()
+    tokenizer = engine.tokenizer(subject.model)
+    pairs = read_pairs(folder)[: effort.held_out_pairs]
+    probes = _choose(engine, subject, pairs, effort)
+    steps = 2 * len(probes.free + probes.grounded) + len(probes.free) + 2 * len(pairs)
+    progress = _Progress(steps, on_progress)
+    before = _write(engine, subject, subject.active, probes, effort=effort, on_reply=progress.step)
+    after = _write(engine, subject, subject.candidate, probes, effort=effort, on_reply=progress.step)
+    engine.close()
+    generated = time.monotonic()
+    scores = score(
+        [
+            Answered(prompt=probe.ids, replies=(old.text, new.text))
+            for probe, old, new in zip(probes.free, before.free, after.free, strict=True)
+        ],
+        pairs,
+        model=subject.model,
+        active=subject.active,
+        candidate=subject.candidate,
+        tokenizer=tokenizer,
+        on_scored=progress.step,
+    )
+    measures = _measure(probes, before, after, scores)
+    report = _report(subject, measures, effort=effort) | {
+        "examples": _examples(probes, before, after, pairs),
+        "timings": {"generate_s": round(generated - started, 1), "score_s": round(time.monotonic() - generated, 1)},
+    }
+    _write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
+    log.info("Gate of run %s: passed=%s", folder.name, report["verdict"]["passed"])
+    return report
+
+
+def read_pairs(folder: Path) -> list[Pair]:
+    """The held-out pairs of a run's folder."""
+    rows = map(json.loads, (folder / "held_out.jsonl").read_text(encoding="utf-8").splitlines())
+    return [
+        Pair(prompt=row["prompt"], chosen=row["chosen"][-1]["content"], rejected=row["rejected"][-1]["content"])
+        for row in rows
+    ]
+
+
+def _choose(engine: Engine, subject: Subject, pairs: Sequence[Pair], effort: Effort) -> _Probes:
+    model, system = subject.model, subject.system
+    return _Probes(
+        held_out=asked_probes(engine, [pair.prompt for pair in pairs], model=model, at_most=effort.held_out_prompts),
+        neutral=neutral_probes(engine, model=model, system=system)[: effort.neutral_prompts],
+        grounded=grounded_probes(engine, model=model, system=system)[: effort.grounded_prompts],
+    )
+
+
+def _write(
+    engine: Engine,
+    subject: Subject,
+    adapter: Path | None,
+    probes: _Probes,
+    *,
+    effort: Effort,
+    on_reply: Callable[[], None],
+) -> _Replies:
+    weights = Weights(model=subject.model, adapter=adapter)
+    free = Sampling(
+        temperature=subject.temperature, top_p=subject.top_p, max_new_tokens=effort.max_new_tokens, seed=subject.seed
+    )
+    greedy = Sampling(max_new_tokens=effort.grounded_tokens)
+    return _Replies(
+        free=write_replies(engine, probes.free, weights=weights, sampling=free, on_reply=on_reply),
+        grounded=write_replies(engine, probes.grounded, weights=weights, sampling=greedy, on_reply=on_reply),
+    )
+
+
+def _measure(probes: _Probes, before: _Replies, after: _Replies, scores: Scores) -> Measures:
+    words = at_equal_length([reply.text for reply in before.free], [reply.text for reply in after.free])
+    active, candidate = (
+        _side(probes, replies, entropy=word_entropy(cut), nll=nll)
+        for replies, cut, nll in zip((before, after), words, scores.nll, strict=True)
+    )
+    return Measures(
+        active=active,
+        candidate=candidate,
+        held_out=_held_out(scores.gains),
+        grounded_questions=len(probes.grounded),
+    )
+
+
+def _side(probes: _Probes, replies: _Replies, *, entropy: float, nll: float) -> Side:
+    free, texts = replies.free, [reply.text for reply in replies.free]
+    right = [
+        contains_any(reply.text, probe.answers) for probe, reply in zip(probes.grounded, replies.grounded, strict=True)
+    ]
+    return Side(
+        replies=len(free),
+        tokens=_mean([reply.tokens for reply in free]),
+        nll=nll,
+        entropy=entropy,
+        self_similarity=self_similarity(texts[-len(probes.neutral) :]),
+        distinct_2=distinct_2(texts),
+        repetition=repetition(texts),
+        loops=_mean([loops(text) for text in texts]),
+        empty=_mean([not text for text in texts]),
+        cut_off=_mean([not reply.ended for reply in free]),
+        grounded=sum(right),
+    )
+
+
+def _held_out(gains: Sequence[Gain]) -> HeldOut:
+    return HeldOut(
+        pairs=len(gains),
+        preferred=sum(gain.margin > 0 for gain in gains),
+        preferred_per_token=sum(gain.margin_per_token > 0 for gain in gains),
+        margin=_mean([gain.margin for gain in gains]),
+        chosen_tokens=_mean([gain.chosen_tokens for gain in gains]),
+        rejected_tokens=_mean([gain.rejected_tokens for gain in gains]),
+    )
+
+
+def _report(subject: Subject, measures: Measures, *, effort: Effort) -> dict[str, Any]:
+    verdict = judge(measures)
+    return {
+        "verdict": {"passed": verdict.passed, "sentence": verdict.sentence},
+        "checks": [asdict(check) for check in verdict.checks],
+        "method": {
+            "against": subject.active.name if subject.active else None,
+            "temperature": subject.temperature,
+            "top_p": subject.top_p,
+            "seed": subject.seed,
+            "effort": asdict(effort),
+        },
+        "measures": asdict(measures),
+    }
+
+
+def _examples(probes: _Probes, before: _Replies, after: _Replies, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Replies side by side, by kind of prompt; for held-out ones also what people had preferred."""
+    shown = [
+        {"prompt": probe.question, "before": old.text, "after": new.text}
+        for probe, old, new in zip(probes.free, before.free, after.free, strict=True)
+    ]
+    held_out, neutral = shown[: len(probes.held_out)], shown[len(probes.held_out) :]
+    for probe, example in zip(probes.held_out, held_out, strict=True):
+        pair = next(pair for pair in pairs if pair.prompt == probe.messages)
+        example |= {"chosen": pair.chosen, "rejected": pair.rejected}
+    grounded = [
+        {
+            "prompt": probe.question,
+            "before": old.text,
+            "after": new.text,
+            "before_right": contains_any(old.text, probe.answers),
+            "after_right": contains_any(new.text, probe.answers),
+        }
+        for probe, old, new in zip(probes.grounded, before.grounded, after.grounded, strict=True)
+    ]
+    return {"held_out": held_out[:EXAMPLES], "neutral": neutral[:EXAMPLES], "grounded": grounded}
+
+
+def _write_whole(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, path)
+
+
+def _mean(values: Sequence[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

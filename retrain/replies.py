@@ -1,0 +1,119 @@
+"""What an adapter writes on given prompts: all prompts at once through an engine, each with a seed of its own.
+
+The gate's own prompts, everyday ones and questions about a passage, lie beside this file.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from assistant.engine import Engine, Sampling, Weights
+from assistant.prompt import ChatMessage, compose, encode_messages
+
+AT_ONCE = 32
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """A prompt that both adapters answer. A grounded one comes with words of which a right answer has one."""
+
+    messages: list[ChatMessage]
+    ids: list[int]
+    answers: tuple[str, ...] = ()
+
+    @property
+    def question(self) -> str:
+        """What was asked, without the sources that stood before it."""
+        return self.messages[-1]["content"].rpartition("Question: ")[2]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Written:
+    """A reply, how many tokens it has, and whether it came to an end by itself."""
+
+    text: str
+    tokens: int
+    ended: bool
+
+
+@dataclass(frozen=True)
+class _Passage:
+    title: str
+    text: str
+    heading: str = ""
+
+
+def write_replies(
+    engine: Engine,
+    probes: Sequence[Probe],
+    *,
+    weights: Weights,
+    sampling: Sampling,
+    on_reply: Callable[[], None],
+) -> list[Written]:
+    """Answer each probe, the nth with the nth seed after `sampling.seed`; `on_reply` is called from any thread."""
+
+    def write(number: int) -> Written:
+        seeded = Sampling(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            max_new_tokens=sampling.max_new_tokens,
+            seed=sampling.seed + number,
+        )
+        pieces = list(engine.stream(probes[number].ids, weights=weights, sampling=seeded))
+        on_reply()
+        text = "".join(piece.text for piece in pieces).strip()
+        return Written(text=text, tokens=pieces[-1].tokens, ended=pieces[-1].finish == "stop")
+
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="gate") as pool:
+        return list(pool.map(write, range(len(probes))))
+
+
+def neutral_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
+    """The everyday prompts, as the assistant would be asked them."""
+    return [_composed(engine, row["prompt"], model=model, system=system) for row in _rows("neutral.jsonl")]
+
+
+def grounded_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
+    """The questions about a passage, with the passage as their source."""
+    return [
+        _composed(
+            engine,
+            row["question"],
+            model=model,
+            system=system,
+            passages=[_Passage(row["title"], row["passage"])],
+            answers=tuple(row["answers"]),
+        )
+        for row in _rows("grounded.jsonl")
+    ]
+
+
+def asked_probes(engine: Engine, prompts: Sequence[list[ChatMessage]], *, model: str, at_most: int) -> list[Probe]:
+    """Prompts as they were once given to the model; each counts once."""
+    different = {json.dumps(messages): messages for messages in prompts}
+    tokenizer = engine.tokenizer(model)
+    chosen = list(different.values())[:at_most]
+    return [Probe(messages=messages, ids=encode_messages(tokenizer, messages)) for messages in chosen]
+
+
+def _composed(
+    engine: Engine,
+    question: str,
+    *,
+    model: str,
+    system: str,
+    passages: Sequence[_Passage] = (),
+    answers: tuple[str, ...] = (),
+) -> Probe:
+    prompt = compose(
+        engine.tokenizer(model), question, system=system, passages=passages, budget=engine.context_tokens(model)
+    )
+    return Probe(messages=prompt.messages, ids=prompt.ids, answers=answers)
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]

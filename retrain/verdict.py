@@ -1,0 +1,217 @@
+"""What the gate's figures mean: each is held against its limit, and all must pass.
+
+Pure. The limits come from real runs, `bench/gate.py`, whose figures and replies are in `docs/benchmarks/gate.json`.
+"""
+
+import math
+from dataclasses import dataclass
+
+MAX_FLUENCY_RATIO = 1.10
+MIN_ENTROPY_RATIO = 0.6
+MAX_SELF_SIMILARITY = 0.85
+MAX_SELF_SIMILARITY_RISE = 0.25
+MAX_REPETITION_RISE = 0.10
+MAX_LOOPS_RISE = 0.10
+MAX_EMPTY_RISE = 0.05
+MAX_CUT_OFF_RISE = 0.20
+LENGTH_FACTOR = 2.0
+GROUNDED_LOSS = 3
+MAX_CHANCE = 0.16
+"""One standard error: rarer than this, a share of preferred pairs is not taken for the toss of a coin."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Side:
+    """What one of the two adapters wrote, in figures. Shares are 0 to 1."""
+
+    replies: int
+    tokens: float
+    """Mean length of a reply."""
+    nll: float
+    """Mean negative log-likelihood of a token of the replies under the base model, in nats."""
+    entropy: float
+    """Of the words, in bits, each reply cut to the length of the other side's."""
+    self_similarity: float
+    distinct_2: float
+    repetition: float
+    loops: float
+    empty: float
+    cut_off: float
+    """Share of replies that did not come to an end within the room they had."""
+    grounded: int
+    """Questions about a passage that were answered right."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeldOut:
+    """How the candidate, compared with the active adapter, sees pairs that were not trained on."""
+
+    pairs: int
+    preferred: int
+    """Pairs whose chosen reply gained more likelihood than the rejected one."""
+    preferred_per_token: int
+    """The same with the likelihoods divided by the length, so that length alone gains nothing."""
+    margin: float
+    """Mean gain in nats."""
+    chosen_tokens: float
+    rejected_tokens: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """All that a verdict rests on."""
+
+    active: Side
+    candidate: Side
+    held_out: HeldOut
+    grounded_questions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """One figure of the candidate against its limit, and what it says in words."""
+
+    name: str
+    figure: float
+    limit: float
+    passed: bool
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """Whether a candidate may go live, and why."""
+
+    passed: bool
+    sentence: str
+    checks: tuple[Check, ...]
+
+
+def judge(measures: Measures) -> Verdict:
+    """Judge a candidate: it passes if no figure tells of harm and its gain on held-out pairs is more than chance."""
+    checks = (
+        _fluency(measures),
+        *_variety(measures),
+        *_form(measures),
+        _grounded(measures),
+        _preference(measures.held_out),
+    )
+    failed = [check for check in checks if not check.passed]
+    if not failed:
+        sentence = "The candidate passed every check: it learned what people preferred, and writes as well as before."
+    elif failed == [checks[-1]]:
+        sentence = f"The candidate does no harm, but is no better than what serves: {checks[-1].sentence}"
+    else:
+        sentence = "The candidate must not go live: " + " ".join(check.sentence for check in failed)
+    return Verdict(passed=not failed, sentence=sentence, checks=checks)
+
+
+def _fluency(measures: Measures) -> Check:
+    active, candidate = measures.active, measures.candidate
+    ratio = candidate.nll / max(active.nll, 1e-6)
+    return _at_most(
+        "fluency",
+        ratio,
+        MAX_FLUENCY_RATIO,
+        f"The base model finds its replies {ratio:.2f} times as unlikely as those of what serves "
+        f"({candidate.nll:.2f} against {active.nll:.2f} nats a token).",
+    )
+
+
+def _variety(measures: Measures) -> tuple[Check, ...]:
+    active, candidate = measures.active, measures.candidate
+    ratio = candidate.entropy / max(active.entropy, 1e-6)
+    alike = candidate.self_similarity
+    return (
+        _at_least("variety", ratio, MIN_ENTROPY_RATIO, f"Its words are {ratio:.0%} as varied as those of what serves."),
+        _at_most(
+            "sameness",
+            alike,
+            min(MAX_SELF_SIMILARITY, active.self_similarity + MAX_SELF_SIMILARITY_RISE),
+            f"Its replies to different prompts are {alike:.0%} alike (what serves: {active.self_similarity:.0%}).",
+        ),
+        _at_most(
+            "repetition",
+            candidate.repetition,
+            active.repetition + MAX_REPETITION_RISE,
+            f"{candidate.repetition:.0%} of a reply repeats itself (what serves: {active.repetition:.0%}).",
+        ),
+        _at_most(
+            "loops",
+            candidate.loops,
+            active.loops + MAX_LOOPS_RISE,
+            f"{candidate.loops:.0%} of its replies end in a loop (what serves: {active.loops:.0%}).",
+        ),
+    )
+
+
+def _form(measures: Measures) -> tuple[Check, ...]:
+    active, candidate, held_out = measures.active, measures.candidate, measures.held_out
+    known = [length for length in (active.tokens, held_out.chosen_tokens) if length > 0] or [candidate.tokens]
+    least, most = min(known) / LENGTH_FACTOR, max(known) * LENGTH_FACTOR
+    said = (
+        f"Its replies have {candidate.tokens:.0f} tokens on average (what serves: {active.tokens:.0f}; "
+        f"preferred replies: {held_out.chosen_tokens:.0f})."
+    )
+    return (
+        _at_least("not too short", candidate.tokens, least, said),
+        _at_most("not too long", candidate.tokens, most, said),
+        _at_most(
+            "empty replies",
+            candidate.empty,
+            active.empty + MAX_EMPTY_RISE,
+            f"{candidate.empty:.0%} of its replies are empty (what serves: {active.empty:.0%}).",
+        ),
+        _at_most(
+            "unfinished replies",
+            candidate.cut_off,
+            active.cut_off + MAX_CUT_OFF_RISE,
+            f"{candidate.cut_off:.0%} of its replies came to no end in time (what serves: {active.cut_off:.0%}).",
+        ),
+    )
+
+
+def _grounded(measures: Measures) -> Check:
+    right, before, all_of_them = measures.candidate.grounded, measures.active.grounded, measures.grounded_questions
+    return _at_least(
+        "answers from sources",
+        right,
+        max(0, before - GROUNDED_LOSS),
+        f"It answers {right} of {all_of_them} questions about a given passage right (what serves: {before}).",
+    )
+
+
+def _preference(held_out: HeldOut) -> Check:
+    needed = needed_to_beat_chance(held_out.pairs)
+    if needed is None:
+        said = (
+            f"{held_out.pairs} held-out pairs are too few to tell whether anything was learned; 3 are needed at least."
+        )
+        return Check(name="preference", figure=held_out.preferred, limit=3, passed=False, sentence=said)
+    return _at_least(
+        "preference",
+        held_out.preferred,
+        needed,
+        f"On {held_out.preferred} of {held_out.pairs} held-out pairs it leans towards the reply that people preferred; "
+        f"{needed} are needed to be more than chance.",
+    )
+
+
+def needed_to_beat_chance(pairs: int) -> int | None:
+    """How many of so many coins must show heads to be rarer than `MAX_CHANCE`; none if even all would not be."""
+    at_least = 0.0
+    needed = None
+    for heads in range(pairs, -1, -1):
+        at_least += math.comb(pairs, heads) / 2**pairs
+        if at_least > MAX_CHANCE:
+            break
+        needed = heads
+    return needed
+
+
+def _at_most(name: str, figure: float, limit: float, sentence: str) -> Check:
+    return Check(name=name, figure=figure, limit=limit, passed=figure <= limit, sentence=sentence)
+
+
+def _at_least(name: str, figure: float, limit: float, sentence: str) -> Check:
+    return Check(name=name, figure=figure, limit=limit, passed=figure >= limit, sentence=sentence)

@@ -1,0 +1,96 @@
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from retrain.verdict import HeldOut, Measures, Side, judge, needed_to_beat_chance
+
+SIDE = Side(
+    replies=48,
+    tokens=80.0,
+    nll=1.08,
+    entropy=8.0,
+    self_similarity=0.12,
+    distinct_2=0.82,
+    repetition=0.05,
+    loops=0.02,
+    empty=0.0,
+    cut_off=0.5,
+    grounded=10,
+)
+HELD_OUT = HeldOut(
+    pairs=24, preferred=20, preferred_per_token=16, margin=4.0, chosen_tokens=40.0, rejected_tokens=120.0
+)
+
+
+def measures(*, held_out: dict[str, Any] | None = None, **candidate: Any) -> Measures:
+    return Measures(
+        active=SIDE,
+        candidate=replace(SIDE, **candidate),
+        held_out=replace(HELD_OUT, **(held_out or {})),
+        grounded_questions=16,
+    )
+
+
+@pytest.mark.parametrize(
+    "candidate", [{}, {"nll": 1.05, "tokens": 35.0, "cut_off": 0.0}, {"nll": 1.15}, {"entropy": 6.0}, {"grounded": 8}]
+)
+def test_a_candidate_that_learned_and_writes_as_well_passes(candidate: dict[str, Any]) -> None:
+    verdict = judge(measures(**candidate))
+    assert verdict.passed, verdict.sentence
+    assert all(check.passed for check in verdict.checks)
+
+
+@pytest.mark.parametrize(
+    ("candidate", "name"),
+    [
+        ({"nll": 1.76}, "fluency"),
+        ({"nll": 1.26}, "fluency"),
+        ({"entropy": 4.7}, "variety"),
+        ({"self_similarity": 0.5}, "sameness"),
+        ({"repetition": 0.2}, "repetition"),
+        ({"loops": 0.2}, "loops"),
+        ({"tokens": 15.0}, "not too short"),
+        ({"tokens": 200.0}, "not too long"),
+        ({"empty": 0.1}, "empty replies"),
+        ({"cut_off": 0.8}, "unfinished replies"),
+        ({"grounded": 6}, "answers from sources"),
+    ],
+)
+def test_harm_by_one_figure_is_enough_to_be_rejected(candidate: dict[str, Any], name: str) -> None:
+    verdict = judge(measures(**candidate))
+    assert not verdict.passed
+    assert [check.name for check in verdict.checks if not check.passed] == [name]
+    assert verdict.sentence.startswith("The candidate must not go live: ")
+
+
+@pytest.mark.parametrize("preferred", [0, 12, 14])
+def test_a_candidate_that_learned_nothing_does_not_pass_as_a_gain(preferred: int) -> None:
+    verdict = judge(measures(held_out={"preferred": preferred}))
+    assert not verdict.passed
+    assert "no better than what serves" in verdict.sentence
+    assert f"{preferred} of 24" in verdict.sentence
+
+
+def test_too_few_held_out_pairs_tell_nothing() -> None:
+    verdict = judge(measures(held_out={"pairs": 2, "preferred": 2}))
+    assert not verdict.passed
+    assert "too few to tell" in verdict.sentence
+
+
+@pytest.mark.parametrize(
+    ("pairs", "needed"), [(0, None), (2, None), (3, 3), (4, 4), (5, 5), (6, 5), (11, 8), (18, 12), (24, 15), (48, 28)]
+)
+def test_more_than_chance_is_more_than_one_standard_error(pairs: int, needed: int | None) -> None:
+    assert needed_to_beat_chance(pairs) == needed
+
+
+def test_a_report_reads_as_sentences_with_figures() -> None:
+    sentences = {check.name: check.sentence for check in judge(measures(nll=1.76, grounded=6)).checks}
+    assert sentences["fluency"] == (
+        "The base model finds its replies 1.63 times as unlikely as those of what serves "
+        "(1.76 against 1.08 nats a token)."
+    )
+    assert sentences["answers from sources"] == (
+        "It answers 6 of 16 questions about a given passage right (what serves: 10)."
+    )
