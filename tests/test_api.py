@@ -118,6 +118,16 @@ def test_the_admin_feeds_lists_and_deletes_documents(admin: Client, tmp_path: Pa
         admin.predict("default", "bees.md", api_name="/delete_document")
 
 
+def test_the_admin_takes_the_feedback_away_as_a_file(guest: Client, admin: Client) -> None:
+    answer = ask(guest, "Which tulips flower first?")
+    guest.predict(answer["reply"], "up", api_name="/rate")
+    path = Path(admin.predict("default", "ratings", api_name="/export"))
+    assert path.suffix == ".jsonl"
+    assert any("Which tulips flower first?" in line for line in path.read_text().splitlines())
+    with pytest.raises(AppError, match="must be one of preference, unpaired, ratings"):
+        admin.predict("default", "pickle", api_name="/export")
+
+
 @pytest.mark.parametrize("message", [None, 7, True, ["x"], {"text": "x"}, "", "  ", "x" * 8001])
 def test_a_message_that_is_no_message_gets_a_sentence(guest: Client, message: Any) -> None:
     with pytest.raises(AppError) as refused:

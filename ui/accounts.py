@@ -11,10 +11,13 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from pwdlib import PasswordHash
+from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotAllowed, NotFound
+from assistant.tables import Conversation
+from feedback import ratings
 from ui.tables import Account, AccountRole
 
 logger = logging.getLogger(__name__)
@@ -76,12 +79,17 @@ class Accounts:
             _known(session, name).password_hash = hashed
 
     def remove(self, name: str) -> Account:
-        """Remove an account, not what the person rated. Raises `NotFound`, and `Conflict` for the last admin."""
+        """Remove an account with all that the person asked and rated.
+
+        Raises `NotFound`, and `Conflict` for the last admin.
+        """
         with self._database.write() as session:
             account = _known(session, name)
             admins = session.exec(select(Account).where(Account.role == AccountRole.admin)).all()
             if account.role is AccountRole.admin and len(admins) == 1:
                 raise Conflict(f"{name!r} is the last admin and cannot be removed. Add another admin first.")
+            ratings.forget(session, account.id)
+            session.exec(delete(Conversation).where(col(Conversation.owner) == account.id))
             session.delete(account)
         return account
 

@@ -47,6 +47,12 @@ def ingest(services: Services, caller: Caller, assistant: str, files: list[dict[
     return endpoints.ingest(services, caller, assistant, uploads(files))
 
 
+def export(services: Services, caller: Caller, assistant: str, format: str = "preference") -> dict[str, Any]:
+    """Write an assistant's feedback to a file of JSON lines: preference, unpaired or ratings."""
+    path = endpoints.export(services, caller, assistant, format)
+    return dict(gr.FileData(path=str(path), orig_name=path.name, mime_type="application/jsonl").model_dump())
+
+
 ADDRESSES = (
     Address(endpoints.chat, admin=False),
     Address(endpoints.retry, admin=False),
@@ -56,6 +62,7 @@ ADDRESSES = (
     Address(ingest),
     Address(endpoints.documents),
     Address(endpoints.delete_document),
+    Address(export),
 )
 
 

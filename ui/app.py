@@ -62,32 +62,27 @@ def create_app(services: Services) -> FastAPI:
     return app
 
 
-def serve(app: FastAPI, *, host: str, port: int) -> None:
-    """Serve until interrupted. Raises `Conflict` where the port is taken."""
-    listener = _listen(host, port)
-    config = uvicorn.Config(
-        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
-    )
-    try:
-        uvicorn.Server(config).run(sockets=[listener])
-    finally:
-        listener.close()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
+def bind(host: str, port: int) -> socket.socket:
+    """Take a port, before anything slow is done; nobody is let in yet. Raises `Conflict` where it is taken."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
     except OSError as exc:
         listener.close()
         raise Conflict(
-            f"Port {port} of {host} cannot be opened ({exc.strerror}). "
+            f"Port {port} of {host} cannot be opened ({exc.strerror or exc}). "
             "Stop what uses it, or set THUMBLOOP_PORT to another one."
         ) from exc
-    listener.listen(socket.SOMAXCONN)
     return listener
+
+
+def serve(app: FastAPI, listener: socket.socket) -> None:
+    """Serve on a bound socket until interrupted."""
+    config = uvicorn.Config(
+        app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
+    )
+    uvicorn.Server(config).run(sockets=[listener])
 
 
 def _caller_id(request: Request) -> str | None:

@@ -19,7 +19,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"  # else Gradio sums up its last 10,000 events at each
-    os.environ["GRADIO_TEMP_DIR"] = str(settings.home / "uploads")
+    os.environ["GRADIO_TEMP_DIR"] = str(settings.uploads_dir)
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if settings.model == settings.embedding_model == "default":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")

@@ -1,25 +1,22 @@
 """The one place that wires: from settings to the objects that a running app is made of, and their orderly end."""
 
 import logging
-import os
 import threading
 from contextlib import ExitStack
-from pathlib import Path
-
-from filelock import FileLock, Timeout
 
 from assistant import records
 from assistant.batching import BatchingEngine
 from assistant.chat import Chat
-from assistant.database import Database, open_database
+from assistant.database import Database
 from assistant.defaults import DEFAULT_CHAT, DEFAULT_EMBEDDING, Progress, fetch_defaults, installed, require
 from assistant.engine import Engine, Weights
-from assistant.errors import BadInput, Conflict, ThumbloopError
+from assistant.errors import ThumbloopError
 from assistant.knowledge import Knowledge
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
 from assistant.samples import ensure_sample
 from ui.accounts import Accounts, AdminNotice
+from ui.home import HomeLock, prepare_home
 from ui.sessions import Sessions, load_secret
 from ui.settings import Settings
 
@@ -115,21 +112,6 @@ class Services:
             self.readiness = "The model could not be loaded; the log says why."
 
 
-def prepare_home(settings: Settings) -> Database:
-    """Make the home folder and its database, brought up to date. Raises `BadInput` where nothing can be written."""
-    try:
-        settings.home.mkdir(parents=True, exist_ok=True)
-        (settings.home / "uploads").mkdir(exist_ok=True)
-        database = open_database(settings.database)
-    except OSError as exc:
-        raise BadInput(
-            f"The folder {settings.home} cannot be written ({exc.strerror}). "
-            "Set THUMBLOOP_HOME to a folder of your own."
-        ) from exc
-    database.migrate()
-    return database
-
-
 def fetch_models(settings: Settings, *, progress: Progress) -> None:
     """Fetch those default models that the settings use and that are not there yet. Raises `ModelUnavailable`."""
     pairs = ((settings.model, DEFAULT_CHAT), (settings.embedding_model, DEFAULT_EMBEDDING))
@@ -142,33 +124,3 @@ def open_embedder(settings: Settings) -> Embedder:
     """The embedding model of the settings. Raises `ModelUnavailable`."""
     name = settings.embedding_model
     return Embedder(str(require(settings.models_dir, DEFAULT_EMBEDDING)) if name == "default" else name)
-
-
-class HomeLock:
-    """Lets one app at a time serve a home folder; freed when the process ends, however it ends."""
-
-    def __init__(self, home: Path) -> None:
-        self._pid = home / "app.pid"
-        self._lock = FileLock(home / "app.lock")
-
-    def take(self) -> None:
-        """Raises `Conflict` where another process has it."""
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout as exc:
-            raise Conflict(
-                f"Thumbloop already runs on {self._pid.parent} (process {self.holder()}). Open its page, stop it, "
-                "or set THUMBLOOP_HOME to another folder."
-            ) from exc
-        self._pid.write_text(str(os.getpid()), encoding="ascii")
-
-    def holder(self) -> str:
-        """The id of the process that took it last."""
-        try:
-            return self._pid.read_text(encoding="ascii").strip() or "unknown"
-        except OSError:
-            return "unknown"
-
-    def release(self) -> None:
-        self._pid.unlink(missing_ok=True)
-        self._lock.release()

@@ -6,6 +6,7 @@
 import difflib
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,10 @@ class Settings(BaseSettings):
         return self.home / "runs"
 
     @property
+    def uploads_dir(self) -> Path:
+        return self.home / "uploads"
+
+    @property
     def logs_dir(self) -> Path:
         return self.home / "logs"
 
@@ -87,13 +92,24 @@ def load_settings(**flags: Any) -> Settings:
         if variable.startswith(PREFIX):
             _check_known(variable)
     given = {name: value for name, value in flags.items() if value is not None}
-    if os.environ.get("SPACE_ID") and not os.environ.get("THUMBLOOP_HOST"):
-        given.setdefault("host", "0.0.0.0")
+    if os.environ.get("SPACE_ID"):
+        given = _space_defaults() | given
     try:
         settings = Settings(**given)
     except ValidationError as exc:
         raise BadInput(_sentence(exc)) from exc
     return settings.model_copy(update={"home": settings.home.expanduser().absolute()})
+
+
+def _space_defaults() -> dict[str, Any]:
+    """A Space is reached from outside, and may have no write access to where it starts."""
+    defaults: dict[str, Any] = {}
+    if not os.environ.get("THUMBLOOP_HOST"):
+        defaults["host"] = "0.0.0.0"
+    here = Path("data")
+    if not os.environ.get("THUMBLOOP_HOME") and not os.access(here if here.exists() else ".", os.W_OK):
+        defaults["home"] = Path(tempfile.gettempdir(), "thumbloop")
+    return defaults
 
 
 def settings_table() -> str:

@@ -5,6 +5,7 @@ Each checks its caller and what it was given, and answers with plain JSON values
 
 from ui.endpoints.chat import chat, retry
 from ui.endpoints.documents import delete_document, documents, ingest
+from ui.endpoints.exchange import export
 from ui.endpoints.feedback import compare, correct, rate
 
 __all__ = [
@@ -13,6 +14,7 @@ __all__ = [
     "correct",
     "delete_document",
     "documents",
+    "export",
     "ingest",
     "rate",
     "retry",

@@ -1,0 +1,1 @@
+"""The commands of `thumbloop` by noun; `ui.cli` puts them together."""

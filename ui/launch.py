@@ -1,0 +1,85 @@
+"""From settings to a served app, for the command line and for `app.py`: models fetched, services open, address told."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import socket
+
+from fastapi import FastAPI
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from ui.app import bind, create_app, serve
+from ui.home import prepare_home
+from ui.process import prepare_environment, start_logging
+from ui.services import Services, fetch_models
+from ui.settings import Settings
+
+
+class Launched:
+    """An app that is ready to be served."""
+
+    def __init__(self, services: Services, app: FastAPI, listener: socket) -> None:
+        self.services = services
+        self.app = app
+        self._listener = listener
+
+    def run(self) -> None:
+        """Serve until interrupted, then give everything back."""
+        try:
+            serve(self.app, self._listener)
+        finally:
+            self._listener.close()
+            self.services.close()
+
+
+def launch(settings: Settings, *, console: Console) -> Launched:
+    """Bring the app of `settings` up to where it can be served. Raises `ThumbloopError` of several kinds."""
+    prepare_environment(settings)
+    prepare_home(settings).close()
+    start_logging(settings)
+    listener = bind(settings.host, settings.port)
+    try:
+        with progress_bar(console) as bar:
+            fetch_models(settings, progress=bar)
+        services = Services.open(settings)
+        app = create_app(services)
+    except BaseException:
+        listener.close()
+        raise
+    _tell(console, settings, services)
+    return Launched(services, app, listener)
+
+
+@contextmanager
+def progress_bar(console: Console) -> Iterator["Bar"]:
+    """A bar on the terminal that appears with the first thing told to it."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
+        yield Bar(progress)
+
+
+class Bar:
+    """Takes what is being done and how much of it, from 0 to 1; each thing gets a line of its own."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._tasks: dict[str, TaskID] = {}
+
+    def __call__(self, label: str, done: float) -> None:
+        if label not in self._tasks:
+            self._tasks[label] = self._progress.add_task(label, total=1.0)
+        self._progress.update(self._tasks[label], completed=done)
+
+
+def _tell(console: Console, settings: Settings, services: Services) -> None:
+    shown = "127.0.0.1" if settings.host in ("0.0.0.0", "::") else settings.host
+    host = f"[{shown}]" if ":" in shown else shown
+    if services.admin.generated:
+        console.print(
+            f"The account [bold]admin[/] has the password [bold]{services.admin.generated}[/] (shown only this once)."
+        )
+    if services.admin.changed:
+        console.print("The password of admin was changed to THUMBLOOP_ADMIN_PASSWORD.")
+    console.print(f"Thumbloop is at [bold]http://{host}:{settings.port}[/] and keeps its data in {settings.home}")
+    sys.stdout.flush()
