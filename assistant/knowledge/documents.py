@@ -77,7 +77,7 @@ def parse(name: str, data: bytes) -> Parsed:
     markdown = is_markdown(name)
     if markdown:
         title = next((heading.text for heading in headings(text) if heading.text), title)
-    return Parsed(name=name, title=_one_line(title) or name, text=text, markdown=markdown)
+    return Parsed(name=name, title=_one_line(title)[:MAX_TITLE_CHARACTERS] or name, text=text, markdown=markdown)
 
 
 def normalise(text: str) -> str:
@@ -120,7 +120,11 @@ def headings(text: str) -> list[Heading]:
     for token, inline in pairwise(tokens):
         if token.type == "heading_open" and token.map:
             first, last = token.map
-            found.append(Heading(starts[first], starts[last], int(token.tag[1:]), _one_line(inline.content)))
+            found.append(
+                Heading(
+                    starts[first], starts[last], int(token.tag[1:]), _one_line(inline.content)[:MAX_TITLE_CHARACTERS]
+                )
+            )
     return found
 
 
@@ -225,7 +229,7 @@ def _unwrap(text: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(normalise(text).split())[:MAX_TITLE_CHARACTERS]
+    return " ".join(normalise(text).split())
 
 
 def _unreadable(name: str, reason: str, remedy: str) -> DocumentUnreadable:

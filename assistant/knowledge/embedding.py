@@ -4,19 +4,18 @@ The model reads only its first `max_tokens` tokens; a longer text is an error he
 """
 
 import hashlib
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from assistant.errors import ModelUnavailable
+from assistant.knowledge.vectors import Vectors
 
 BATCH = 32
-
-Vectors = npt.NDArray[np.float32]
 
 
 class Embedder:
@@ -30,7 +29,8 @@ class Embedder:
                 f"The embedding model at {path} could not be loaded ({type(exc).__name__}). "
                 "Run `thumbloop doctor`, or set THUMBLOOP_EMBEDDING_MODEL to a sentence-transformers model."
             ) from exc
-        self._model.eval()
+        self._dimensions = int(self._model.get_embedding_dimension())
+        self._encoding = threading.Lock()  # fast tokenizers panic when two threads set their truncation; held per batch
         fast = self._model.tokenizer
         fast.split_special_tokens = True  # `[SEP]` in a document is text
         self.tokenizer: Tokenizer = Tokenizer.from_str(fast.backend_tokenizer.to_str())
@@ -49,10 +49,12 @@ class Embedder:
         for text in texts:
             if (tokens := self.count(text)) > self.max_tokens:
                 raise ValueError(f"a text has {tokens} tokens, and the embedding model reads only {self.max_tokens}")
-        vectors: Vectors = self._model.encode(
-            list(texts), batch_size=BATCH, normalize_embeddings=True, show_progress_bar=False, convert_to_numpy=True
-        )
-        return np.asarray(vectors, dtype=np.float32).reshape(len(texts), -1)
+        vectors = [np.zeros((0, self._dimensions), dtype=np.float32)]
+        for first in range(0, len(texts), BATCH):
+            batch = list(texts[first : first + BATCH])
+            with self._encoding:
+                vectors.append(self._model.encode(batch, normalize_embeddings=True, show_progress_bar=False))
+        return np.concatenate(vectors)
 
     def _fingerprint(self) -> str:
         """Tells models apart whatever their folders are called: a hash of their biases and norms, which are small."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from assistant.knowledge.embedding import Vectors
+from assistant.knowledge.vectors import Vectors
 
 _TOKEN = re.compile(r"\w{1,12}|[^\w\s]")
 

@@ -3,17 +3,20 @@
 It is told what there is (`update`) and stores no text: the database is the truth, and all of this can be built anew.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
+from chromadb.errors import ChromaError
 from semantic_text_splitter import TextSplitter
 
-from assistant.knowledge.embedding import Vectors
-from assistant.knowledge.vectors import VectorStore
+from assistant.knowledge.vectors import Vectors, VectorStore
 from assistant.knowledge.words import WordIndex
+
+logger = logging.getLogger(__name__)
 
 CANDIDATES = 50
 """How many chunks each of the two rankings brings."""
@@ -89,18 +92,29 @@ class Index:
     def update(self, key: str, entries: Sequence[Entry], *, progress: Callable[[int, int], None] | None = None) -> None:
         """Make the index hold exactly these chunks, in document order; embeds only those that it lacks.
 
-        Raises `ValueError` for a text that the embedding model cannot read whole.
+        Vectors that turn out to be damaged are made anew. Raises `ValueError` for a text that the embedding model
+        cannot read whole.
         """
-        there = self._vectors.ids(key)
-        self.embed(key, [entry for entry in entries if entry.id not in there], progress=progress)
-        if stale := there.difference(entry.id for entry in entries):
-            self._vectors.delete(key, sorted(stale))
+        try:
+            self._update_vectors(key, entries, progress=progress)
+        except ChromaError:
+            logger.warning("the vectors of assistant %s are damaged and are made anew", key, exc_info=True)
+            self._vectors.drop(key)
+            self._update_vectors(key, entries, progress=progress)
         self._views[key] = _View(
             ids=[entry.id for entry in entries],
             documents=[entry.document for entry in entries],
             places={entry.id: place for place, entry in enumerate(entries)},
             words=WordIndex([entry.text for entry in entries]),
         )
+
+    def _update_vectors(
+        self, key: str, entries: Sequence[Entry], *, progress: Callable[[int, int], None] | None
+    ) -> None:
+        there = self._vectors.ids(key)
+        self.embed(key, [entry for entry in entries if entry.id not in there], progress=progress)
+        if stale := there.difference(entry.id for entry in entries):
+            self._vectors.delete(key, sorted(stale))
 
     def embed(self, key: str, entries: Sequence[Entry], *, progress: Callable[[int, int], None] | None = None) -> None:
         """Store the vectors of some chunks ahead of the `update` that makes them findable."""

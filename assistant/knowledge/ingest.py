@@ -178,7 +178,8 @@ class Knowledge:
             rows.store(session, document.id, pieces)
         if index:
             with self._database.read() as session:
-                index.embed(assistant_id, self._entries(session, assistant_id, document=document.id))
+                entries = self._entries(session, assistant_id, document=document.id)
+            index.embed(assistant_id, entries)
         return Ingested(name=name, state="replaced" if before else "added", chunks=len(pieces))
 
     def _split(self, parsed: Parsed) -> list[Piece]:
@@ -207,7 +208,7 @@ class Knowledge:
         try:
             return index.search(assistant_id, query)
         except ChromaError:
-            logger.warning("the index of assistant %s is damaged and is built anew", assistant_id, exc_info=True)
+            logger.warning("the vectors of assistant %s are damaged and are made anew", assistant_id, exc_info=True)
         with self._changing.setdefault(assistant_id, threading.Lock()):
             self._stamps.pop(assistant_id, None)
             index.drop(assistant_id)

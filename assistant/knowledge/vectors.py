@@ -13,15 +13,17 @@ from pathlib import Path
 
 import chromadb
 import numpy as np
+import numpy.typing as npt
 from chromadb.api.models.Collection import Collection
 from chromadb.config import Settings
 from filelock import FileLock, Timeout
 
 from assistant.errors import Conflict
-from assistant.knowledge.embedding import Vectors
 
 logger = logging.getLogger(__name__)
 
+Vectors = npt.NDArray[np.float32]
+"""Of length 1, one a row."""
 SEARCH_BREADTH = 200
 """How many neighbours the graph search keeps in view; more finds the true nearest more surely."""
 
