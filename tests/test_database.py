@@ -86,12 +86,12 @@ def test_threads_that_read_and_then_write_queue_up(tmp_path: Path) -> None:
 WRITER = """
 import sys
 from assistant.database import open_database
-from tests.builders import add_assistant
+from assistant.tables import Assistant
 database = open_database(sys.argv[1])
 database.migrate()
 for n in range(int(sys.argv[3])):
     with database.write() as session:
-        add_assistant(session, slug=f"{sys.argv[2]}{n}")
+        session.add(Assistant(slug=f"{sys.argv[2]}{n}", name="Rose", system_prompt="You garden."))
     print("stored", flush=True)
 sys.stdin.read()
 """
