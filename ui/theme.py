@@ -70,6 +70,7 @@ def thumbloop_theme() -> gr.themes.Base:
         block_shadow="none",
         border_color_primary="*neutral_200",
         border_color_primary_dark="*neutral_700",
+        input_border_width="1px",
         input_background_fill="white",
         input_background_fill_dark="*neutral_800",
         input_border_color="*neutral_300",

@@ -41,7 +41,6 @@ def bar(caller: Caller | None, *, here: str) -> str:
 
 def top(services: Services, demo: gr.Blocks, *, here: str) -> None:
     """Put the bar on a page and fill it for whoever opens the page."""
-    gr.Navbar(visible=False)
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
 
     def fill(request: gr.Request) -> str:

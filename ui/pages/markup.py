@@ -38,7 +38,7 @@ def _renderer() -> MarkdownIt:
         ["table", "strikethrough"]
     )
     renderer.disable(["html_block", "html_inline"])
-    renderer.validateLink = _may_be_linked  # type: ignore[method-assign]  # how markdown-it-py wants it
+    renderer.validateLink = _may_be_linked  # type: ignore[method-assign,assignment]  # how markdown-it-py wants it
     renderer.add_render_rule("text", _text)
     renderer.add_render_rule("link_open", _link_open)
     renderer.add_render_rule("image", _image)
