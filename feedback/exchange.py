@@ -50,7 +50,7 @@ def export_rows(session: Session, assistant_id: str, format: str) -> Iterator[st
     else:
         built = build_pairs(gather(session, assistant_id))
         rows = map(_preference, built.pairs) if format == "preference" else map(_unpaired, built.singles)
-    return (json.dumps(row, ensure_ascii=False) for row in rows)
+    return map(_line, rows)
 
 
 def import_rows(session: Session, assistant_id: str, lines: Iterable[str], *, rater: str = IMPORTER) -> ImportResult:
@@ -72,6 +72,12 @@ def import_rows(session: Session, assistant_id: str, lines: Iterable[str], *, ra
         except BadInput as exc:
             problems.append(f"Line {number}: {exc}")
     return ImportResult(added, already_there, tuple(problems))
+
+
+def _line(row: dict[str, Any]) -> str:
+    """One line for every reader: also the line ends that only some know, such as U+2028, are escaped."""
+    line = json.dumps(row, ensure_ascii=False)
+    return "".join(json.dumps(char)[1:-1] if char in "\x7f\x85\u2028\u2029" else char for char in line)
 
 
 def _preference(pair: Pair) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sqlmodel import Session, col
 
 from assistant.tables import Conversation, Message, Reply
 from feedback import counting
-from feedback.tables import Correction, Outcome, Rating, Value
+from feedback.tables import IMPORTER, Correction, Outcome, Rating, Value
 
 COUNTS = ("up", "down", "wins", "losses", "corrected")
 NONE = literal(0)
@@ -108,7 +108,10 @@ def feedback_table(
 
 
 def approval(session: Session, assistant_id: str) -> list[Approval]:
-    """The thumbs up and down by adapter version, in the order in which the versions were first rated."""
+    """The thumbs up and down by adapter version, in the order in which the versions were first rated.
+
+    Imported ones are left out: no version of this assistant's wrote those answers.
+    """
     rating = counting.ratings().subquery()
     query = (
         sqlalchemy.select(
@@ -119,7 +122,7 @@ def approval(session: Session, assistant_id: str) -> list[Approval]:
         .join(rating, rating.c.reply_id == Reply.message_id)
         .join(Message, col(Message.id) == col(Reply.message_id))
         .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
-        .where(col(Conversation.assistant_id) == assistant_id)
+        .where(col(Conversation.assistant_id) == assistant_id, rating.c.rater != IMPORTER)
         .group_by(col(Reply.adapter))
         .order_by(func.min(rating.c.id))
     )

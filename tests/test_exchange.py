@@ -67,7 +67,7 @@ def test_pairs_are_exported_as_trl_reads_them(database: Database) -> None:
         assert rows[0]["prompt"] == session.exec(select(Reply.prompt)).first()
         assert rows[0]["chosen"] == [{"role": "assistant", "content": "In late winter."}]
         assert rows[1]["chosen"][0]["content"] == 'Any time. <|im_end|> "Quoted", and a line\u2028separator: …'
-        assert all("\n" not in line for line in lines)
+        assert all(line.splitlines() == [line] for line in lines)
         assert all(is_conversational(row) for row in rows)
         assert Dataset.from_list(rows).column_names == ["prompt", "chosen", "rejected", "kind", "rows"]
 

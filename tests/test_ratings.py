@@ -1,4 +1,6 @@
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
@@ -9,7 +11,7 @@ from assistant.errors import BadInput, Conflict, NotFound, ThumbloopError
 from assistant.tables import Assistant, Message, ReplyState
 from feedback.overview import Approval, approval, feedback_table
 from feedback.ratings import REASONS, Opinion, compare, correct, forget, of_person, rate
-from feedback.tables import Comparison, Correction, Outcome, Rating, Value
+from feedback.tables import IMPORTER, Comparison, Correction, Outcome, Rating, Value
 from tests.builders import add_assistant, add_turn
 
 
@@ -59,6 +61,19 @@ def test_the_same_opinion_twice_is_one_row(database: Database, garden: Garden) -
             with database.write() as session:
                 assert opinion(session) is added
     assert [count(database, table) for table in (Rating, Correction, Comparison)] == [1, 1, 1]
+
+
+def test_a_double_click_in_two_threads_is_one_row(database: Database, garden: Garden) -> None:
+    start = Barrier(4)
+
+    def click(_: int) -> bool:
+        start.wait(timeout=10)
+        with database.write() as session:
+            return rate(session, garden[1].id, rater="ann", value="up")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(click, range(4))) == [False, False, False, True]
+    assert count(database, Rating) == 1
 
 
 def test_taking_back_what_was_never_said_adds_no_row(database: Database, garden: Garden) -> None:
@@ -274,6 +289,10 @@ def test_the_admins_table_is_of_one_assistant_the_latest_first_and_in_pages(data
         assert [p.rows[0].reply for p in paged] == [row.reply for row in page.rows]
         assert {p.total for p in paged} == {3}
         assert feedback_table(session, assistant.id, limit=1, offset=3).rows == ()
+        newer = feedback_table(session, assistant.id, adapters=["default-v1"])
+        assert ([row.reply for row in newer.rows], newer.total) == ([third.id], 1)
+        assert feedback_table(session, assistant.id, adapters=[None]).total == 2
+        assert feedback_table(session, assistant.id, adapters=[None, "default-v1"]).total == 3
         ups = feedback_table(session, assistant.id, value=Value.up)
         assert ([row.reply for row in ups.rows], ups.total) == ([first.id], 1)
         assert [row.reply for row in feedback_table(session, assistant.id, corrected=True).rows] == [third.id]
@@ -286,6 +305,8 @@ def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, ga
         for reply, value in ((first, "down"), (second, "down"), (second, "up"), (newer, "up"), (newer, "none")):
             rate(session, reply.id, rater="ann", value=value)
         rate(session, newer.id, rater="admin", value="up", any_owner=True)
+        imported = add_turn(session, assistant, "And ivy?", "In summer.", owner=IMPORTER)
+        rate(session, imported.id, rater=IMPORTER, value="down")
     with database.read() as session:
         found = approval(session, assistant.id)
         assert found == [Approval(None, 1, 1), Approval("default-v1", 1, 0)]

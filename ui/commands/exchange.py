@@ -46,7 +46,7 @@ def import_(
 ) -> None:
     """Store preferences and ratings from JSON lines as feedback on an assistant."""
     try:
-        lines = file.read_text(encoding="utf-8").splitlines()
+        lines = file.read_text(encoding="utf-8").split("\n")  # splitlines() would split at U+2028, within a text
     except (OSError, UnicodeDecodeError) as exc:
         raise BadInput(f"{file} cannot be read as UTF-8 text. Check its name and its contents.") from exc
     settings = settings_of(home=home)
