@@ -1,0 +1,289 @@
+"""The adapters of the assistants: from a run's folder into the registry, live, back, or rejected.
+
+An adapter is a folder and a row. The folder is whole before it gets its name, the row comes last, and what serves
+changes in one transaction: whatever is killed, the old state or the new one is there. What an adapter folder is on
+disk, `assistant.adapters` knows; which version answers, the assistant's own row says.
+"""
+
+import json
+import logging
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+from sqlmodel import Session, col, func, select
+
+from assistant import adapters as folders
+from assistant.database import Database, utc_now
+from assistant.engine import Engine, Weights
+from assistant.errors import AdapterRefused, Conflict, NotFound
+from assistant.models import model_fingerprint
+from assistant.records import assistant_by_id
+from assistant.tables import Assistant
+from retrain.tables import Adapter, AdapterState, Promotion, Run
+
+log = logging.getLogger(__name__)
+
+ROWS = "rows.json"
+"""Beside the weights: ids of the rows of feedback that the adapter was trained on."""
+INCOMING = ".incoming-"
+
+
+class Registry:
+    """Adds, promotes, rolls back and rejects adapters. `resolve` turns the name of a model into its path."""
+
+    def __init__(
+        self, database: Database, engine: Engine, *, adapters_dir: Path, resolve: Callable[[str], str]
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._adapters_dir = adapters_dir
+        self._resolve = resolve
+        adapters_dir.mkdir(parents=True, exist_ok=True)
+        self._adding = FileLock(adapters_dir / ".lock")
+
+    def register(self, run_id: str, run_folder: Path) -> Adapter:
+        """Take the adapter of a finished run in, as a candidate, or as rejected if the gate said so.
+
+        The same run twice gives the same adapter. Raises `AdapterRefused` if the run left no whole adapter.
+        """
+        report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
+        config = json.loads((run_folder / "config.json").read_text(encoding="utf-8"))
+        with self._adding:
+            with self._database.read() as session:
+                known = session.exec(select(Adapter).where(Adapter.run_id == run_id)).first()
+                if known is not None:
+                    return known
+                assistant = assistant_by_id(session, _run(session, run_id).assistant_id)
+                version = _last_version(session, assistant.id) + 1
+            manifest = folders.Manifest(
+                id=f"{assistant.slug}-v{version}",
+                version=version,
+                parent=config["parent"],
+                model=assistant.model,
+                model_sha256=model_fingerprint(config["model"]),
+                run=run_id,
+                sha256=folders.digest(run_folder / "adapter"),
+                metrics=_summary(report),
+                created_at=utc_now().isoformat(),
+            )
+            self._bring_in(run_folder, manifest)
+            adapter = _row(manifest, assistant, passed=bool(report["verdict"]["passed"]))
+            with self._database.write() as session:
+                session.add(adapter)
+        log.info("Run %s became adapter %s, %s", run_id, adapter.id, adapter.state)
+        return adapter
+
+    def promote(self, adapter_id: str, *, by: str) -> Adapter:
+        """Let an adapter serve its assistant from the next reply on; the one before is kept as archived.
+
+        Raises `NotFound`, `Conflict` for one that was rejected, and `AdapterRefused` for one that is damaged or made
+        for another model; then the old one serves on.
+        """
+        with self._database.read() as session:
+            adapter = _adapter(session, adapter_id)
+            assistant = assistant_by_id(session, adapter.assistant_id)
+        if adapter.state == AdapterState.active:
+            return adapter
+        _require_promotable(adapter)
+        self._make_ready(assistant, adapter)
+        with self._database.write() as session:
+            adapter = _adapter(session, adapter_id)
+            _require_promotable(adapter)
+            _switch(session, _unchanged(session, assistant), to=adapter, kind="promote", by=by)
+        log.info("Adapter %s serves, by %s", adapter_id, by)
+        return adapter
+
+    def rollback(self, assistant_id: str, *, by: str) -> Adapter | None:
+        """Let an assistant serve what it served before the last promotion that stands; none is the base model.
+
+        Once more goes one step further back, until the base model of the beginning serves. Raises `Conflict` there,
+        and `AdapterRefused` for a version that is damaged by now.
+        """
+        with self._database.read() as session:
+            assistant = assistant_by_id(session, assistant_id)
+            target = _before(session, assistant)
+            adapter = _adapter(session, target) if target else None
+        self._make_ready(assistant, adapter)
+        with self._database.write() as session:
+            current = _unchanged(session, assistant)
+            adapter = _adapter(session, target) if target else None
+            _switch(session, current, to=adapter, kind="rollback", by=by)
+        log.info("Assistant %s is back on %s, by %s", assistant_id, target or "the base model", by)
+        return adapter
+
+    def reject(self, adapter_id: str, *, by: str) -> Adapter:
+        """Turn a candidate down for good. Raises `Conflict` for one that serves or has served."""
+        with self._database.write() as session:
+            adapter = _adapter(session, adapter_id)
+            if adapter.state in (AdapterState.active, AdapterState.archived):
+                raise Conflict(f"Adapter {adapter_id} is {adapter.state}, so it cannot be rejected. Roll back instead.")
+            adapter.state = AdapterState.rejected
+            session.add(adapter)
+        log.info("Adapter %s was rejected by %s", adapter_id, by)
+        return adapter
+
+    def adapters(self, assistant_id: str) -> Sequence[Adapter]:
+        """All adapters of an assistant, newest first."""
+        with self._database.read() as session:
+            found = select(Adapter).where(Adapter.assistant_id == assistant_id).order_by(col(Adapter.version).desc())
+            return session.exec(found).all()
+
+    def report(self, adapter_id: str) -> dict[str, Any] | None:
+        """The gate's report on an adapter; none where its run is gone. Raises `NotFound`."""
+        with self._database.read() as session:
+            run_id = _adapter(session, adapter_id).run_id
+            run = session.get(Run, run_id) if run_id else None
+            return run.report if run else None
+
+    def made_from(self, adapter_id: str) -> frozenset[str]:
+        """Ids of all rows of feedback, such as `rating:12`, that an adapter and its ancestors were trained on.
+
+        Raises `NotFound`. An ancestor whose folder is gone can no longer say what it was made from.
+        """
+        rows: set[str] = set()
+        seen: set[str] = set()
+        with self._database.read() as session:
+            step: str | None = _adapter(session, adapter_id).id
+            while step is not None and step not in seen:
+                seen.add(step)
+                file = self._adapters_dir / step / ROWS
+                if file.exists():
+                    rows.update(json.loads(file.read_text(encoding="utf-8")))
+                parent = session.get(Adapter, step)
+                step = parent.parent if parent else None
+        return frozenset(rows)
+
+    def sweep(self) -> list[str]:
+        """Remove folders that no row knows, left by a process that was killed while it added one; their names."""
+        with self._adding:
+            with self._database.read() as session:
+                known = set(session.exec(select(Adapter.id)).all())
+            lost = [path for path in self._adapters_dir.iterdir() if path.is_dir() and path.name not in known]
+            for path in lost:
+                shutil.rmtree(path)
+                log.warning("Removed %s: no adapter of that name was ever finished", path.name)
+        return sorted(path.name for path in lost)
+
+    def _bring_in(self, run_folder: Path, manifest: folders.Manifest) -> None:
+        """Copy the files under a temporary name, then give them theirs. Nothing has a row of that name yet."""
+        final, incoming = self._adapters_dir / manifest.id, self._adapters_dir / f"{INCOMING}{manifest.id}"
+        for leftover in (final, incoming):
+            shutil.rmtree(leftover, ignore_errors=True)
+        incoming.mkdir()
+        for name in (folders.WEIGHTS, folders.CONFIG):
+            shutil.copyfile(run_folder / "adapter" / name, incoming / name)
+        (incoming / ROWS).write_text(json.dumps(_rows_trained_on(run_folder)), encoding="utf-8")
+        folders.write_manifest(incoming, manifest)
+        os.replace(incoming, final)
+        _sync_folder(self._adapters_dir)
+
+    def _make_ready(self, assistant: Assistant, adapter: Adapter | None) -> None:
+        """Check the files and bring the weights into memory, so that the switch itself cannot fail half-way."""
+        folder = self._adapters_dir / adapter.id if adapter else None
+        if adapter is not None and folder is not None:
+            manifest = folders.check(folder, model=self._resolve(assistant.model))
+            if manifest.sha256 != adapter.sha256:
+                raise AdapterRefused(
+                    f"The files of adapter {adapter.id} are whole, but not the ones that were registered. "
+                    "Restore its folder from a backup, or choose another version."
+                )
+        self._engine.load(Weights(model=assistant.model, adapter=folder))
+
+
+def _run(session: Session, run_id: str) -> Run:
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound(f"There is no run with the id {run_id!r}.")
+    return run
+
+
+def _adapter(session: Session, adapter_id: str) -> Adapter:
+    adapter = session.get(Adapter, adapter_id)
+    if adapter is None:
+        raise NotFound(f"There is no adapter {adapter_id!r}. Choose one of the assistant's list.")
+    return adapter
+
+
+def _last_version(session: Session, assistant_id: str) -> int:
+    return session.exec(select(func.max(Adapter.version)).where(Adapter.assistant_id == assistant_id)).one() or 0
+
+
+def _summary(report: dict[str, Any]) -> dict[str, Any]:
+    """What an adapter's row and manifest keep of the gate's report."""
+    checks = {check["name"]: round(check["figure"], 4) for check in report["checks"]}
+    return {**report["verdict"], "checks": checks}
+
+
+def _row(manifest: folders.Manifest, assistant: Assistant, *, passed: bool) -> Adapter:
+    return Adapter(
+        id=manifest.id,
+        assistant_id=assistant.id,
+        version=manifest.version,
+        state=AdapterState.candidate if passed else AdapterState.rejected,
+        parent=manifest.parent,
+        run_id=manifest.run,
+        model=manifest.model,
+        sha256=manifest.sha256,
+        metrics=manifest.metrics,
+    )
+
+
+def _require_promotable(adapter: Adapter) -> None:
+    if adapter.state == AdapterState.rejected:
+        raise Conflict(f"Adapter {adapter.id} was rejected, so it cannot serve. Collect more feedback and retrain.")
+
+
+def _unchanged(session: Session, seen: Assistant) -> Assistant:
+    """The assistant's row, if it still serves and runs on what was looked at. Raises `Conflict`."""
+    current = assistant_by_id(session, seen.id)
+    if (current.adapter, current.model) != (seen.adapter, seen.model):
+        raise Conflict("Somebody else changed what the assistant serves at the same moment. Look again, then decide.")
+    return current
+
+
+def _before(session: Session, assistant: Assistant) -> str | None:
+    """What served before: each promotion is put on a pile, each roll back takes the topmost off again."""
+    pile: list[str | None] = []
+    history = select(Promotion).where(Promotion.assistant_id == assistant.id).order_by(col(Promotion.id))
+    for change in session.exec(history):
+        if change.kind == "promote":
+            pile.append(change.before)
+        else:
+            pile.pop()
+    if not pile:
+        raise Conflict(f"{assistant.name} serves what it began with, so there is nothing to roll back to.")
+    return pile[-1]
+
+
+def _switch(session: Session, assistant: Assistant, *, to: Adapter | None, kind: str, by: str) -> None:
+    serving = session.get(Adapter, assistant.adapter) if assistant.adapter else None
+    if serving is not None:
+        serving.state = AdapterState.archived
+        session.add(serving)
+    if to is not None:
+        to.state = AdapterState.active
+        session.add(to)
+    after = to.id if to else None
+    session.add(Promotion(assistant_id=assistant.id, before=assistant.adapter, after=after, kind=kind, by=by))
+    assistant.adapter = after
+    session.add(assistant)
+
+
+def _rows_trained_on(run_folder: Path) -> list[str]:
+    rows: set[str] = set()
+    for file in run_folder.glob("train*.jsonl"):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            rows.update(json.loads(line)["rows"])
+    return sorted(rows)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
