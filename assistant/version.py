@@ -20,7 +20,7 @@ from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from assistant import adapters, models
 from assistant.engine import Sampling
-from assistant.errors import ModelUnavailable
+from assistant.errors import AdapterRefused, ModelUnavailable
 from assistant.sampler import seeded_processors
 
 logger = logging.getLogger(__name__)
@@ -200,7 +200,13 @@ def load_merged(path: str, adapter: Path | None, *, dtype: torch.dtype, device: 
         return models.load_model(path, dtype=dtype, device=device)
     adapters.check(adapter, model=path)
     base = models.load_model(path, dtype=torch.float32, device=device)
-    merged: PreTrainedModel = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(safe_merge=True)
+    try:
+        merged: PreTrainedModel = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(safe_merge=True)
+    except Exception as exc:  # its shapes do not fit, its numbers are not numbers, and so on
+        raise AdapterRefused(
+            f"Adapter {adapter.name} cannot be merged into its model: {str(exc).splitlines()[0]} "
+            "Choose another version, or train again."
+        ) from exc
     return merged.to(dtype=dtype).eval()
 
 
