@@ -35,8 +35,6 @@ def start_logging(settings: Settings) -> None:
     terminal = logging.StreamHandler()
     terminal.setLevel(logging.ERROR)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-    root = logging.getLogger()
-    root.setLevel(logging.INFO)
-    root.handlers[:] = [file, terminal]
+    logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
     for chatty in ("httpx", "httpx2", "apscheduler", "sentence_transformers", "alembic", "chromadb"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
