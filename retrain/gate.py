@@ -133,7 +133,12 @@ def read_pairs(folder: Path) -> list[Pair]:
     """The held-out pairs of a run's folder."""
     rows = map(json.loads, (folder / "held_out.jsonl").read_text(encoding="utf-8").splitlines())
     return [
-        Pair(prompt=row["prompt"], chosen=row["chosen"][-1]["content"], rejected=row["rejected"][-1]["content"])
+        Pair(
+            prompt=row["prompt"],
+            chosen=row["chosen"][-1]["content"],
+            rejected=row["rejected"][-1]["content"],
+            rejected_prompt=row.get("rejected_prompt"),
+        )
         for row in rows
     ]
 

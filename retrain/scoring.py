@@ -17,11 +17,12 @@ from assistant.version import load_merged
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A prompt with the reply that people preferred and the other one."""
+    """A prompt with the reply that people preferred, and the other one, which may have had a prompt of its own."""
 
     prompt: list[ChatMessage]
     chosen: str
     rejected: str
+    rejected_prompt: list[ChatMessage] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +120,16 @@ def _pair_sums(
 ) -> list[tuple[float, float]]:
     sums = []
     for pair in pairs:
+        prompt = encode_messages(tokenizer, pair.prompt)
         replies = [encode_reply(tokenizer, pair.chosen), encode_reply(tokenizer, pair.rejected)]
-        chosen, rejected = log_likelihoods(model, encode_messages(tokenizer, pair.prompt), replies)
+        if pair.rejected_prompt is None:
+            chosen, rejected = log_likelihoods(model, prompt, replies)
+        else:
+            other = encode_messages(tokenizer, pair.rejected_prompt)
+            (chosen,), (rejected,) = (
+                log_likelihoods(model, prompt, replies[:1]),
+                log_likelihoods(model, other, replies[1:]),
+            )
         sums.append((sum(chosen), sum(rejected)))
         on_scored()
     return sums

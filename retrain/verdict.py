@@ -16,8 +16,8 @@ MAX_EMPTY_RISE = 0.05
 MAX_CUT_OFF_RISE = 0.20
 LENGTH_FACTOR = 2.0
 GROUNDED_LOSS = 3
-MAX_CHANCE = 0.16
-"""One standard error: rarer than this, a share of preferred pairs is not taken for the toss of a coin."""
+MAX_CHANCE = 0.2
+"""Rarer than this, a share of preferred pairs is not taken for the toss of a coin. Runs may have as few as three."""
 
 
 @dataclass(frozen=True, kw_only=True)

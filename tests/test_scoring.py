@@ -13,7 +13,9 @@ from tests.tiny import save_tiny, save_tiny_adapter, tiny_model, tiny_tokenizer
 PROMPT = [5, 17, 200, 31, 8]
 REPLIES = [[40, 41, 42, 43, 44, 45], [9], [], [60, 61, 62]]
 MESSAGES = [{"role": "user", "content": "What is a heron?"}]
+OTHER = [{"role": "user", "content": "Who sang?"}]
 PAIR = Pair(prompt=MESSAGES, chosen="A bird.", rejected="That is not something I could tell you.")
+OPPOSED = Pair(prompt=MESSAGES, chosen=PAIR.chosen, rejected=PAIR.rejected, rejected_prompt=OTHER)
 
 
 def plain(model: Any, prompt: list[int], reply: list[int]) -> list[float]:
@@ -53,7 +55,7 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
             Answered(prompt=prompt, replies=("The old reply.", "")),
             Answered(prompt=prompt, replies=("Two.", "The new.")),
         ],
-        [PAIR],
+        [PAIR, OPPOSED],
         model=base,
         active=active,
         candidate=candidate,
@@ -65,10 +67,14 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
         model = models.load_model(base, dtype=torch.float32, device="cpu")
         return PeftModel.from_pretrained(model, str(adapter)) if adapter else model
 
-    def total(adapter: Path | None, text: str) -> float:
-        return sum(plain(unmerged(adapter), prompt, encode_reply(tokenizer, text)))
+    def total(adapter: Path | None, text: str, *, asked: list[int] = prompt) -> float:
+        return sum(plain(unmerged(adapter), asked, encode_reply(tokenizer, text)))
 
-    (gain,) = scores.gains
+    gain, opposed = scores.gains
+    other = encode_messages(tokenizer, OTHER)
+    moved = total(candidate, PAIR.rejected, asked=other) - total(active, PAIR.rejected, asked=other)
+    assert opposed.chosen == pytest.approx(gain.chosen, abs=1e-3)
+    assert opposed.rejected == pytest.approx(moved, abs=1e-3)
     assert gain.chosen == pytest.approx(total(candidate, PAIR.chosen) - total(active, PAIR.chosen), abs=1e-3)
     assert gain.rejected == pytest.approx(total(candidate, PAIR.rejected) - total(active, PAIR.rejected), abs=1e-3)
     assert gain.chosen_tokens == len(encode_reply(tokenizer, PAIR.chosen))
@@ -79,4 +85,4 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
     ]
     new = plain(unmerged(None), prompt, encode_text(tokenizer, "The new."))
     assert scores.nll == pytest.approx((-sum(old) / len(old), -sum(new) / len(new)), abs=1e-4)
-    assert len(steps) == 4
+    assert len(steps) == 6
