@@ -1,0 +1,252 @@
+"""The learning itself: one LoRA update of a model by TRL's DPO or KTO, from the adapter that serves and against it.
+
+The adapter is always called `default` in a `PeftModel`: fresh, and so equal to the base model, in the first round, and
+loaded from then on. TRL copies it to an adapter `ref` before the first step, so that the reference is exactly what
+serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from datasets import Dataset
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
+from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+
+from assistant import models
+from assistant.errors import BadInput, ThumbloopError
+from assistant.prompt import encode_messages, encode_reply
+from retrain.scoring import log_likelihoods
+
+KL_PROBES = 8
+KL_EVERY = 10
+"""The distance to the reference is measured this many times in a run."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How to train. The defaults are what `bench/gate.py` found clean on the default model; see docs/benchmarks."""
+
+    learning_rate: float = 2e-4
+    epochs: int = 2
+    batch_size: int = 4
+    beta: float = 0.1
+    loss_types: tuple[str, ...] = ("sigmoid", "sft")
+    loss_weights: tuple[float, ...] = (1.0, 1.0)
+    """Of DPO's losses; KTO has its own."""
+    rank: int = 16
+    alpha: int = 32
+    max_length: int = 1024
+    """Tokens of a prompt with its reply; longer rows are left out and counted."""
+    seed: int = 0
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Recipe":
+        """The recipe of a config file. Raises `BadInput` for a setting that is not one."""
+        unknown = sorted(set(stored) - set(asdict(cls())))
+        if unknown:
+            raise BadInput(f"{unknown[0]!r} is no setting of training. The settings are {', '.join(asdict(cls()))}.")
+        lists = {name: tuple(stored[name]) for name in ("loss_types", "loss_weights") if name in stored}
+        return cls(**{**stored, **lists})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """How far training is. `kl` is in nats a token, of replies of the reference; none where it was not measured."""
+
+    step: int
+    of: int
+    loss: float
+    margin: float | None
+    accuracy: float | None
+    kl: float | None
+    seconds_left: float
+
+
+def train(
+    *,
+    method: str,
+    model: str,
+    parent: Path | None,
+    rows: Sequence[Mapping[str, Any]],
+    recipe: Recipe,
+    folder: Path,
+    on_step: Callable[[Step], None],
+) -> dict[str, Any]:
+    """Train an adapter on rows in TRL's formats and save it, as PEFT does, to `folder`; what was dropped, and figures.
+
+    `model` is resolved and `parent` the folder of the adapter that serves, if any. Runs on the GPU if there is one.
+    Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if training ended in no numbers.
+    """
+    tokenizer = models.load_tokenizer(model)
+    encoded, too_long = encode_rows(tokenizer, rows, method=method, max_length=recipe.max_length)
+    if len(encoded) < 2:
+        raise BadInput(
+            f"Nothing is left to train on: {too_long} of {len(rows)} rows are longer than {recipe.max_length} tokens. "
+            "Rate shorter answers, or give the assistant fewer passages for a question."
+        )
+    peft_model = load_trainable(model, parent, recipe)
+    trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
+    probes = [row for row in encoded if not row.get("label", False)][:KL_PROBES]
+    started = time.monotonic()
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(_Telling(peft_model, probes, on_step))
+    trainer.train()
+    peft_model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
+    _require_numbers(peft_model)
+    return {
+        "rows": len(encoded),
+        "too_long": too_long,
+        "steps": trainer.state.global_step,
+        "train_s": round(time.monotonic() - started, 1),
+    }
+
+
+def encode_rows(
+    tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, Any]], *, method: str, max_length: int
+) -> tuple[list[dict[str, Any]], int]:
+    """The token ids of rows under the names that TRL's collators read, and how many rows were too long."""
+    encoded: list[dict[str, Any]] = []
+    for row in rows:
+        ids: dict[str, Any] = {"prompt_ids": encode_messages(tokenizer, row["prompt"])}
+        for name in ("chosen", "rejected") if method == "dpo" else ("completion",):
+            ids[f"{name}_ids"] = encode_reply(tokenizer, row[name][-1]["content"])
+        replies = [value for name, value in ids.items() if name != "prompt_ids"]
+        if len(ids["prompt_ids"]) + max(map(len, replies)) <= max_length:
+            encoded.append(ids if method == "dpo" else {**ids, "label": row["label"]})
+    return encoded, len(rows) - len(encoded)
+
+
+def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel:
+    """The model with a trainable adapter `default`: the parent's, or a fresh one that changes nothing yet."""
+    base: PreTrainedModel = models.load_model(model, dtype=torch.float32, device=models.device())
+    if parent is not None:
+        return PeftModel.from_pretrained(base, str(parent), is_trainable=True)
+    lora = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    torch.manual_seed(recipe.seed)
+    return get_peft_model(base, lora)
+
+
+class _DPO(DPOTrainer):  # type: ignore[misc]
+    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
+        return dataset  # encoded already, by `encode_rows`
+
+
+class _KTO(KTOTrainer):  # type: ignore[misc]
+    def _prepare_dataset(self, dataset: Dataset, _processing: object, args: KTOConfig, _name: str) -> Dataset:
+        """Add what KTO's estimate of the distance needs: each prompt with the next row's completion."""
+        completions = dataset["completion_ids"]
+        size = args.per_device_train_batch_size
+        mismatched: list[list[int]] = []
+        for start in range(0, len(completions), size):
+            batch = list(completions[start : start + size])
+            mismatched += [batch[-1], *batch[:-1]]
+        return dataset.add_column("KL_completion_ids", mismatched)
+
+
+def build_trainer(
+    model: PeftModel,
+    tokenizer: PreTrainedTokenizerBase,
+    encoded: Sequence[Mapping[str, Any]],
+    *,
+    method: str,
+    recipe: Recipe,
+    folder: Path,
+) -> Any:
+    """TRL's trainer for encoded rows. It patches the model's forward, so the model must serve nobody."""
+    common = {
+        "output_dir": str(folder),
+        "per_device_train_batch_size": min(recipe.batch_size, len(encoded)),
+        "num_train_epochs": recipe.epochs,
+        "learning_rate": recipe.learning_rate,
+        "lr_scheduler_type": "cosine",
+        "warmup_steps": 0.1,
+        "beta": recipe.beta,
+        "max_length": recipe.max_length,
+        "seed": recipe.seed,
+        "use_cpu": models.device().type == "cpu",
+        "bf16": models.compute_dtype() is torch.bfloat16,
+        "gradient_checkpointing": models.device().type != "cpu",
+        "dataloader_pin_memory": False,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": [],
+        "disable_tqdm": True,
+        "precompute_ref_log_probs": False,
+    }
+    dataset = Dataset.from_list([dict(row) for row in encoded])
+    if method == "dpo":
+        args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
+        return _DPO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
+    args = KTOConfig(**common)
+    return _KTO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
+
+
+class _Telling(TrainerCallback):  # type: ignore[misc]
+    """Tells of each step, and now and then how far the model has moved from the reference."""
+
+    def __init__(self, model: PeftModel, probes: Sequence[Mapping[str, Any]], on_step: Callable[[Step], None]) -> None:
+        self._model = model
+        self._probes = probes
+        self._on_step = on_step
+        self._reference: list[list[float]] = []
+        self._started = 0.0
+
+    def on_train_begin(self, *_: object, **__: object) -> None:
+        self._reference = self._log_likelihoods()
+        self._started = time.monotonic()
+
+    def on_log(self, _args: object, state: Any, _control: object, logs: Mapping[str, float], **__: object) -> None:
+        if "loss" not in logs:
+            return
+        left = (time.monotonic() - self._started) / state.global_step * (state.max_steps - state.global_step)
+        every = max(1, state.max_steps // KL_EVERY)
+        measured = state.global_step % every == 0 or state.global_step == state.max_steps
+        self._on_step(
+            Step(
+                step=state.global_step,
+                of=state.max_steps,
+                loss=logs["loss"],
+                margin=logs.get("rewards/margins"),
+                accuracy=logs.get("rewards/accuracies"),
+                kl=kl_divergence(self._reference, self._log_likelihoods()) if measured else None,
+                seconds_left=round(left, 1),
+            )
+        )
+
+    def _log_likelihoods(self) -> list[list[float]]:
+        training = self._model.training
+        self._model.eval()
+        found = [
+            log_likelihoods(self._model, row["prompt_ids"], [row.get("rejected_ids") or row["completion_ids"]])[0]
+            for row in self._probes
+        ]
+        self._model.train(training)
+        return found
+
+
+def kl_divergence(reference: Sequence[Sequence[float]], policy: Sequence[Sequence[float]]) -> float:
+    """KL(reference ‖ policy) in nats a token, from the log-probabilities of tokens that the reference wrote.
+
+    The estimator k3, r - 1 - log r with r = policy / reference: unbiased, never negative, of low variance
+    (http://joschu.net/blog/kl-approx.html). A ratio is capped at e^20, so that one token cannot make it infinite.
+    """
+    ratios = [
+        min(new - old, 20.0)
+        for olds, news in zip(reference, policy, strict=True)
+        for old, new in zip(olds, news, strict=True)
+    ]
+    return sum(math.expm1(ratio) - ratio for ratio in ratios) / len(ratios) if ratios else 0.0
+
+
+def _require_numbers(model: PeftModel) -> None:
+    trained = (parameter for name, parameter in model.named_parameters() if ".default." in name)
+    if not all(bool(torch.isfinite(parameter).all()) for parameter in trained):
+        raise ThumbloopError(
+            "Training diverged: the adapter's weights are no numbers any more. Lower the learning rate and start again."
+        )

@@ -1,0 +1,170 @@
+"""The child process of one run: `python -m retrain.worker FOLDER` trains, puts the candidate to the gate, and ends.
+
+All it knows is in the run's folder (`config.json` and the frozen rows), and all it tells goes there: `progress.jsonl`
+and `worker.log` as it goes, `adapter/` and `report.json`, and `result.json` last, in one step. It opens no database. It
+ends at once when asked to (SIGTERM), and when whoever started it dies (its standard input closes).
+"""
+
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import asdict
+from errno import ENOSPC
+from pathlib import Path
+from typing import Any
+
+import torch
+from filelock import FileLock
+
+from assistant import adapters
+from assistant.batching import BatchingEngine
+from assistant.database import utc_now
+from assistant.errors import ThumbloopError
+from assistant.models import model_fingerprint
+from retrain import gate
+from retrain.dataset import TRAIN, TRAIN_SINGLES, read
+from retrain.training import Recipe, Step, train
+
+log = logging.getLogger(__name__)
+
+CONFIG, PROGRESS, RESULT, LOG, ADAPTER = "config.json", "progress.jsonl", "result.json", "worker.log", "adapter"
+ORPHANED = 3
+"""Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
+NICENESS = 10
+LOCK_TIMEOUT_S = 60
+
+
+def main(folder: Path) -> None:
+    """Work through a run's folder and write its result there. Never raises for what goes wrong in the run."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
+    signal.signal(signal.SIGTERM, lambda *_: _end_cancelled(folder))
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    os.nice(NICENESS)
+    with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):  # an orphan of an earlier attempt may still be ending
+        _clear(folder)
+        try:
+            _work(folder, json.loads((folder / CONFIG).read_text(encoding="utf-8")))
+        except Exception as exc:
+            log.exception("run %s failed", folder.name)
+            _write_result(folder, {"state": "failed", "error": in_a_sentence(exc)})
+        else:
+            _write_result(folder, {"state": "done", "error": ""})
+
+
+def in_a_sentence(exc: Exception) -> str:
+    """What happened, why and what to do, for a person."""
+    if isinstance(exc, ThumbloopError):
+        return str(exc)
+    if isinstance(exc, MemoryError | torch.OutOfMemoryError):
+        return "Training ran out of memory. Close other programs, or choose a smaller model, and start again."
+    if isinstance(exc, OSError) and exc.errno == ENOSPC:
+        return "The disk is full, so training could not go on. Free some space and start again."
+    return "Training failed unexpectedly. The run's log says where; the ratings are untouched, so you can start again."
+
+
+def _work(folder: Path, config: Mapping[str, Any]) -> None:
+    if config["threads"]:
+        torch.set_num_threads(config["threads"])
+    parent = Path(config["adapter"]) if config["adapter"] else None
+    if parent is not None:
+        adapters.check(parent, model=config["model"])
+
+    def tell_step(step: Step) -> None:
+        _tell(folder, {"state": "training", **asdict(step)})
+
+    _tell(folder, {"state": "training"})
+    figures = train(
+        method=config["method"],
+        model=config["model"],
+        parent=parent,
+        rows=read(folder / (TRAIN if config["method"] == "dpo" else TRAIN_SINGLES)),
+        recipe=Recipe.of(config["recipe"]),
+        folder=folder / ADAPTER,
+        on_step=tell_step,
+    )
+    _tell(folder, {"state": "evaluating", "done": 0.0, "trained": figures})
+    _name_candidate(folder, config)
+    _examine(folder, config)
+
+
+def _name_candidate(folder: Path, config: Mapping[str, Any]) -> None:
+    """Give the trained weights a manifest, without which no engine loads them."""
+    manifest = adapters.Manifest(
+        id=config["run"],
+        version=0,
+        parent=config["parent"],
+        model=config["model_name"],
+        model_sha256=model_fingerprint(config["model"]),
+        run=config["run"],
+        sha256=adapters.digest(folder / ADAPTER),
+        created_at=utc_now().isoformat(),
+    )
+    adapters.write_manifest(folder / ADAPTER, manifest)
+
+
+def _examine(folder: Path, config: Mapping[str, Any]) -> None:
+    subject = gate.Subject(
+        model=config["model"],
+        candidate=folder / ADAPTER,
+        active=Path(config["adapter"]) if config["adapter"] else None,
+        system=config["system"],
+        temperature=config["temperature"],
+        top_p=config["top_p"],
+        seed=config["seed"],
+    )
+    told = 0.0
+
+    def tell_share(share: float) -> None:
+        nonlocal told
+        if share - told >= 0.02:
+            told = share
+            _tell(folder, {"state": "evaluating", "done": round(share, 3)})
+
+    engine = BatchingEngine(folder, threads=config["threads"])
+    try:
+        gate.examine(
+            folder, subject, engine=engine, on_progress=tell_share, effort=gate.Effort(**config.get("effort", {}))
+        )
+    finally:
+        engine.close()
+
+
+def _tell(folder: Path, said: Mapping[str, Any]) -> None:
+    with (folder / PROGRESS).open("a", encoding="utf-8") as file:
+        file.write(json.dumps({"at": utc_now().isoformat(), **said}) + "\n")
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier attempt left."""
+    shutil.rmtree(folder / ADAPTER, ignore_errors=True)
+    for name in (PROGRESS, RESULT, gate.REPORT):
+        (folder / name).unlink(missing_ok=True)
+
+
+def _write_result(folder: Path, result: Mapping[str, str]) -> None:
+    temporary = folder / f".{RESULT}"
+    with temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(result))
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(temporary, folder / RESULT)
+
+
+def _end_cancelled(folder: Path) -> None:
+    _write_result(folder, {"state": "cancelled", "error": ""})
+    os._exit(0)
+
+
+def _die_with_parent() -> None:
+    while sys.stdin.buffer.read(1):
+        pass
+    os._exit(ORPHANED)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))
