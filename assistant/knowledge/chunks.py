@@ -48,7 +48,8 @@ def split(parsed: Parsed, *, count: Count, max_tokens: int) -> list[Piece]:
     capacity = min(CHUNK_TOKENS, max_tokens - special - CONTEXT_TOKENS)
 
     def size(text: str) -> int:
-        return max(count(text) - special, -(-len(text) // CHARACTERS_PER_TOKEN))
+        at_least = -(-len(text) // CHARACTERS_PER_TOKEN)
+        return at_least if at_least > capacity else max(count(text) - special, at_least)
 
     make = MarkdownSplitter if parsed.markdown else TextSplitter
     splitter = make.from_callback(size, capacity)
