@@ -21,7 +21,11 @@ class Weights:
 
 @dataclass(frozen=True, kw_only=True)
 class Sampling:
-    """How tokens are chosen. `temperature` 0 is greedy; otherwise the same seed and prompt give the same reply."""
+    """How tokens are chosen. `temperature` 0 is greedy; otherwise the same seed and prompt give the same reply.
+
+    Where the hardware computes in bfloat16, rounding differs with the number of replies written at once, and a close race
+    between two tokens can end either way; in float32 the others in the batch change nothing.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0

@@ -33,14 +33,15 @@ def choose(scores: torch.Tensor, *, temperature: float, top_p: float, seed: int,
         candidates = candidates[order[before < top_p]]
     if len(candidates) == 0:  # the scores are not numbers: nothing can be drawn from them
         return 0
-    noise = _noise(len(probabilities), seed=seed, position=position).to(scores.device)
-    return int(candidates[torch.argmax(probabilities[candidates] / noise[candidates])])
+    uniform = _uniform(len(probabilities), seed=seed, position=position).to(scores.device)
+    noise = -torch.log(uniform[candidates])
+    return int(candidates[torch.argmax(probabilities[candidates] / noise)])
 
 
-def _noise(size: int, *, seed: int, position: int) -> torch.Tensor:
+def _uniform(size: int, *, seed: int, position: int) -> torch.Tensor:
     digest = blake2b(f"{seed} {position}".encode(), digest_size=4).digest()  # torch's CPU generator takes 32 bits
     generator = torch.Generator().manual_seed(int.from_bytes(digest))
-    return -torch.log(torch.rand(size, generator=generator))
+    return torch.rand(size, generator=generator)
 
 
 class SeededSampler(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
