@@ -23,8 +23,8 @@ class Weights:
 class Sampling:
     """How tokens are chosen. `temperature` 0 is greedy; otherwise the same seed and prompt give the same reply.
 
-    Where the hardware computes in bfloat16, rounding differs with the number of replies written at once, and a close race
-    between two tokens can end either way; in float32 the others in the batch change nothing.
+    Where the hardware computes in bfloat16, rounding differs with the number of replies written at once, and a close
+    race between two tokens can end either way; in float32 the others in the batch change nothing.
     """
 
     temperature: float = 0.0
