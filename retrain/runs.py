@@ -1,0 +1,212 @@
+"""The runs of all assistants as people deal with them: start, cancel, look, and what there is to learn from now.
+
+Starting a run freezes its rows and settings in a folder and queues it; `retrain.supervisor` does the rest.
+"""
+
+import json
+import logging
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session, col, select
+
+from assistant.database import Database, new_id, utc_now
+from assistant.errors import BadInput, Conflict
+from assistant.records import assistant_by_id
+from assistant.tables import Assistant
+from feedback.evidence import gather
+from feedback.pairs import Pair, Single, build_pairs
+from retrain.child import read_progress, spawn_worker
+from retrain.dataset import choose_method, freeze
+from retrain.supervisor import Spawn, Supervisor, end_run, find_run
+from retrain.tables import ACTIVE_STATES, Run, RunState
+from retrain.training import Recipe
+from retrain.worker import CONFIG, LOG
+
+log = logging.getLogger(__name__)
+
+BUSY = (
+    "This assistant is already being retrained. Wait until that run has ended, or cancel it first: "
+    "one run at a time keeps each adapter's history clear."
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ready:
+    """What there is to learn from now. `missing` says what is still needed; it is empty when a run could start."""
+
+    pairs: int
+    new_pairs: int
+    """Pairs with something that was said after the last run began."""
+    kinds: dict[str, int]
+    singles: int
+    left_out: dict[str, int]
+    method: str
+    missing: str
+
+
+class Runs:
+    """Starts, cancels and shows runs. Thread-safe; several processes may share one database."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        runs_dir: Path,
+        adapters_dir: Path,
+        resolve: Callable[[str], str],
+        on_done: Callable[[str, Path], str],
+        threads: int | None = None,
+        spawn: Spawn = spawn_worker,
+        now: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """`resolve` turns a model's name into its path; `on_done(run, folder)` takes a candidate in: its id."""
+        self._database = database
+        self._runs_dir = runs_dir
+        self._adapters_dir = adapters_dir
+        self._resolve = resolve
+        self._threads = threads
+        self._now = now
+        self._supervisor = Supervisor(database, runs_dir=runs_dir, on_done=on_done, spawn=spawn, now=now)
+        runs_dir.mkdir(parents=True, exist_ok=True)
+
+    def open(self) -> None:
+        """Take up what an earlier process left, and begin to work through the queue."""
+        self._supervisor.open()
+
+    def close(self) -> None:
+        """Stop working; a run under way is taken up again at the next start."""
+        self._supervisor.close()
+
+    def start(self, assistant_id: str, *, asked_by: str, recipe: Mapping[str, Any] | None = None) -> Run:
+        """Freeze what people said so far and queue a run on it.
+
+        Raises `BadInput` that says what is missing, `Conflict` while a run of this assistant is active, `NotFound`.
+        """
+        with self._database.read() as session:
+            assistant = assistant_by_id(session, assistant_id)
+            if session.exec(_of(assistant_id).where(col(Run.state).in_(ACTIVE_STATES))).first() is not None:
+                raise Conflict(BUSY)
+            pair_set = build_pairs(gather(session, assistant_id))
+        method, why = choose_method(pair_set)
+        run = Run(id=new_id(), assistant_id=assistant_id, method=method, asked_by=asked_by)
+        seed = int(run.id[:7], 16)
+        run.config = self._config(run, assistant, why=why, recipe=Recipe.of({"seed": seed, **(recipe or {})}))
+        folder = self.folder(run.id)
+        folder.mkdir()
+        counts = freeze(pair_set, folder, method=method, seed=seed)
+        run.counts = {**counts, "seen": _last_rows((*pair_set.pairs, *pair_set.singles))}
+        (folder / CONFIG).write_text(json.dumps(run.config, indent=1), encoding="utf-8")
+        try:
+            with self._database.write() as session:
+                session.add(run)
+        except IntegrityError as exc:  # somebody else's run came first: the partial unique index says so
+            shutil.rmtree(folder)
+            raise Conflict(BUSY) from exc
+        log.info("run %s of assistant %s is queued, by %s", run.id, assistant_id, method)
+        self._supervisor.wake()
+        return run
+
+    def cancel(self, run_id: str) -> Run:
+        """Ask a run to end; it does within a few seconds. Nothing happens to one that has ended. Raises `NotFound`."""
+        with self._database.write() as session:
+            run = find_run(session, run_id)
+            if run.state is RunState.queued:
+                end_run(run, RunState.cancelled, now=self._now())
+            elif run.state.active:
+                run.cancel_requested = True
+        self._supervisor.wake()
+        return run
+
+    def status(self, run_id: str) -> Run:
+        """A run as it stands. Raises `NotFound`."""
+        with self._database.read() as session:
+            return find_run(session, run_id)
+
+    def latest(self, assistant_id: str) -> Run | None:
+        """The latest run of an assistant."""
+        with self._database.read() as session:
+            return _latest(session, assistant_id)
+
+    def folder(self, run_id: str) -> Path:
+        """A run's folder."""
+        return self._runs_dir / run_id
+
+    def progress(self, run_id: str) -> list[dict[str, Any]]:
+        """All that the child told so far: lines with `state`, and `step`, `loss`, `margin`, `kl` and so on."""
+        return read_progress(self.folder(run_id))
+
+    def log_tail(self, run_id: str, *, lines: int = 20) -> str:
+        """The last lines of the child's log."""
+        path = self.folder(run_id) / LOG
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
+    def pairs_ready(self, assistant_id: str) -> Ready:
+        """What a run could learn from now."""
+        with self._database.read() as session:
+            pair_set = build_pairs(gather(session, assistant_id))
+            latest = _latest(session, assistant_id)
+        seen: Mapping[str, int] = latest.counts.get("seen", {}) if latest else {}
+        try:
+            (method, _), missing = choose_method(pair_set), ""
+        except BadInput as exc:
+            method, missing = "", str(exc)
+        return Ready(
+            pairs=len(pair_set.pairs),
+            new_pairs=sum(any(_is_new(row, seen) for row in pair.rows) for pair in pair_set.pairs),
+            kinds=dict(Counter(pair.kind.value for pair in pair_set.pairs)),
+            singles=len(pair_set.singles),
+            left_out=pair_set.left_out,
+            method=method,
+            missing=missing,
+        )
+
+    def _config(self, run: Run, assistant: Assistant, *, why: str, recipe: Recipe) -> dict[str, Any]:
+        """All that the child needs to know."""
+        return {
+            "run": run.id,
+            "assistant": assistant.slug,
+            "model": self._resolve(assistant.model),
+            "model_name": assistant.model,
+            "adapter": str((self._adapters_dir / assistant.adapter).resolve()) if assistant.adapter else None,
+            "parent": assistant.adapter,
+            "method": run.method,
+            "why": why,
+            "recipe": asdict(recipe),
+            "system": assistant.system_prompt,
+            "temperature": assistant.temperature,
+            "top_p": assistant.top_p,
+            "seed": recipe.seed,
+            "threads": self._threads,
+        }
+
+
+def _of(assistant_id: str) -> Any:
+    return select(Run).where(Run.assistant_id == assistant_id)
+
+
+def _latest(session: Session, assistant_id: str) -> Run | None:
+    found: Run | None = session.exec(_of(assistant_id).order_by(col(Run.created_at).desc())).first()
+    return found
+
+
+def _last_rows(made: Iterable[Pair | Single]) -> dict[str, int]:
+    """The highest id of each table of feedback behind pairs and singles; ids are never used twice."""
+    seen: dict[str, int] = {}
+    for one in made:
+        for row in one.rows:
+            table, _, number = row.partition(":")
+            seen[table] = max(seen.get(table, 0), int(number))
+    return seen
+
+
+def _is_new(row: str, seen: Mapping[str, int]) -> bool:
+    table, _, number = row.partition(":")
+    return int(number) > seen.get(table, 0)

@@ -1,0 +1,246 @@
+"""The one thread that watches over training: claims queued runs, follows the child, and concludes what has ended.
+
+One child at a time trains on this machine, and a row's lease says which process supervises it. A run whose supervisor
+died is concluded if its child had finished, taken up again once from its frozen folder, and failed after that.
+"""
+
+import logging
+import os
+import socket
+import subprocess
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import psutil
+from sqlmodel import Session, col, select
+
+from assistant.database import Database
+from assistant.errors import NotFound, ThumbloopError
+from retrain.child import Child, how_it_died, last_told, read_json
+from retrain.tables import ACTIVE_STATES, Run, RunState
+from retrain.worker import RESULT
+
+log = logging.getLogger(__name__)
+
+LEASE = timedelta(seconds=60)
+RENEW_EVERY = timedelta(seconds=15)
+TICK_S = 1.0
+RECOVER_EVERY_TICKS = 30
+MAX_ATTEMPTS = 2
+STOPPED_TWICE = "The app was stopped twice while this run was going. Start it again when the app can stay up."
+NOT_TAKEN_IN = "The trained adapter could not be taken in; the log says why. Start the run again."
+
+Spawn = Callable[[Path], "subprocess.Popen[bytes]"]
+
+
+class Supervisor:
+    """Works through the queued runs of a database, one after the other, until closed."""
+
+    def __init__(
+        self,
+        database: Database,
+        *,
+        runs_dir: Path,
+        on_done: Callable[[str, Path], str],
+        spawn: Spawn,
+        now: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._runs_dir = runs_dir
+        self._on_done = on_done
+        self._spawn = spawn
+        self._now = now
+        self._host = socket.gethostname()
+        self._owner = f"{self._host}:{os.getpid()}:{psutil.Process().create_time():.0f}"
+        self._wake = threading.Condition()
+        self._closing = False
+        self._child: Child | None = None
+        self._thread: threading.Thread | None = None
+
+    def open(self) -> None:
+        """Take up what an earlier process left, and begin."""
+        self.recover()
+        self._thread = threading.Thread(target=self._work, name="runs", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """End the child, if any, and give its run back to the queue, for the next start to take up."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify_all()
+        if self._thread is not None:
+            self._thread.join()
+            self._thread = None
+
+    def wake(self) -> None:
+        """Look now, and not only at the next tick."""
+        with self._wake:
+            self._wake.notify_all()
+
+    def recover(self) -> None:
+        """Conclude, queue again or fail the runs whose supervisor is gone."""
+        with self._database.read() as session:
+            lost = [
+                run
+                for run in session.exec(select(Run).where(col(Run.state).in_(ACTIVE_STATES[1:])))
+                if run.lease_owner != self._owner and self._is_lost(run)
+            ]
+        for run in lost:
+            if (self._runs_dir / run.id / RESULT).is_file():
+                self._conclude(run.id, status=0)
+            elif run.attempts < MAX_ATTEMPTS:
+                self._give_back(run.id, attempts=run.attempts)
+                log.warning("run %s is taken up again: the process that supervised it is gone", run.id)
+            else:
+                self._finish(run.id, RunState.failed, error=STOPPED_TWICE)
+
+    def _work(self) -> None:
+        ticks = 0
+        while True:
+            with self._wake:
+                if not self._closing:
+                    self._wake.wait(TICK_S)
+                closing = self._closing
+            try:
+                if closing:
+                    self._abandon()
+                    return
+                ticks += 1
+                if ticks % RECOVER_EVERY_TICKS == 0:
+                    self.recover()
+                self._look()
+            except Exception:
+                log.exception("the supervisor of runs met an error, and goes on")
+
+    def _look(self) -> None:
+        """Start what is queued, or see how the child is doing."""
+        if self._child is None:
+            run = self._claim()
+            if run is not None:
+                folder = self._runs_dir / run.id
+                self._child = Child(run.id, folder, self._spawn(folder))
+            return
+        child = self._child
+        ended = child.process.poll() is not None
+        if self._follow(child) and not ended:
+            child.end()
+            ended = True
+        if ended:
+            self._child = None
+            self._conclude(child.run_id, status=child.close())
+
+    def _claim(self) -> Run | None:
+        with self._database.write() as session:
+            run = session.exec(select(Run).where(Run.state == RunState.queued).order_by(col(Run.created_at))).first()
+            if run is None or self._machine_is_busy(session):
+                return None
+            run.state = RunState.training
+            run.attempts += 1
+            run.started_at = run.started_at or self._now()
+            run.progress = {}
+            self._renew(run)
+            return run
+
+    def _machine_is_busy(self, session: Session) -> bool:
+        """Whether another process of this machine trains: two at once are slower than one after the other."""
+        query = select(Run).where(col(Run.state).in_(ACTIVE_STATES[1:]), col(Run.lease_until) >= self._now())
+        return any((run.lease_owner or "").split(":")[0] == self._host for run in session.exec(query))
+
+    def _follow(self, child: Child) -> bool:
+        """Copy the child's last words to the row and renew its lease; whether somebody wants it to end."""
+        told = last_told(child.folder)
+        with self._database.read() as session:
+            run = find_run(session, child.run_id)
+        due = run.lease_until is None or run.lease_until - self._now() < LEASE - RENEW_EVERY
+        if due or (told and told != run.progress):
+            with self._database.write() as session:
+                run = find_run(session, child.run_id)
+                if told:
+                    run.progress, run.state = told, RunState(told["state"])
+                self._renew(run)
+        return run.cancel_requested
+
+    def _renew(self, run: Run) -> None:
+        run.lease_owner, run.lease_until = self._owner, self._now() + LEASE
+
+    def _conclude(self, run_id: str, *, status: int) -> None:
+        """Note how a run ended, by what its child left in the folder."""
+        folder = self._runs_dir / run_id
+        result = read_json(folder / RESULT)
+        if result is None:
+            with self._database.read() as session:
+                cancelled = find_run(session, run_id).cancel_requested
+            state, error = (RunState.cancelled, "") if cancelled else (RunState.failed, how_it_died(status))
+            self._finish(run_id, state, error=error)
+        elif result["state"] != RunState.done:
+            self._finish(run_id, RunState(result["state"]), error=result["error"])
+        else:
+            try:
+                adapter = self._on_done(run_id, folder)
+            except ThumbloopError as exc:
+                self._finish(run_id, RunState.failed, error=str(exc))
+            except Exception:
+                log.exception("the candidate of run %s could not be taken in", run_id)
+                self._finish(run_id, RunState.failed, error=NOT_TAKEN_IN)
+            else:
+                self._finish(run_id, RunState.done, adapter=adapter)
+
+    def _finish(self, run_id: str, state: RunState, *, error: str = "", adapter: str | None = None) -> None:
+        folder = self._runs_dir / run_id
+        report: dict[str, Any] | None = read_json(folder / "report.json")
+        with self._database.write() as session:
+            run = find_run(session, run_id)
+            run.report, run.progress, run.adapter = report, last_told(folder), adapter
+            end_run(run, state, now=self._now(), error=error)
+        log.info("run %s is %s", run_id, state.value)
+
+    def _abandon(self) -> None:
+        if self._child is None:
+            return
+        child, self._child = self._child, None
+        child.process.kill()
+        child.close()
+        if (child.folder / RESULT).is_file():
+            self._conclude(child.run_id, status=0)
+            return
+        with self._database.read() as session:
+            attempts = find_run(session, child.run_id).attempts
+        self._give_back(child.run_id, attempts=attempts - 1)  # an orderly stop is no failed attempt
+
+    def _give_back(self, run_id: str, *, attempts: int) -> None:
+        with self._database.write() as session:
+            run = find_run(session, run_id)
+            run.state, run.attempts = RunState.queued, attempts
+            run.lease_owner, run.lease_until = None, None
+            if run.cancel_requested:
+                end_run(run, RunState.cancelled, now=self._now())
+
+    def _is_lost(self, run: Run) -> bool:
+        if run.lease_owner is None or run.lease_until is None or run.lease_until < self._now():
+            return True
+        host, pid, born = run.lease_owner.rsplit(":", 2)
+        return host == self._host and not _lives(int(pid), born)
+
+
+def find_run(session: Session, run_id: str) -> Run:
+    """The run of that id. Raises `NotFound`."""
+    run = session.get(Run, run_id)
+    if run is None:
+        raise NotFound("This run does not exist. Look at the list of runs for the right one.")
+    return run
+
+
+def end_run(run: Run, state: RunState, *, now: datetime, error: str = "") -> None:
+    """Note on a row that its run has ended."""
+    run.state, run.error, run.finished_at = state, error, now
+    run.lease_owner, run.lease_until = None, None
+
+
+def _lives(pid: int, born: str) -> bool:
+    try:
+        return f"{psutil.Process(pid).create_time():.0f}" == born
+    except psutil.NoSuchProcess:
+        return False
