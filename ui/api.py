@@ -63,6 +63,17 @@ ADDRESSES = (
     Address(endpoints.documents),
     Address(endpoints.delete_document),
     Address(export),
+    Address(endpoints.status),
+    Address(endpoints.retrain),
+    Address(endpoints.run),
+    Address(endpoints.runs),
+    Address(endpoints.cancel),
+    Address(endpoints.adapters),
+    Address(endpoints.promote),
+    Address(endpoints.reject),
+    Address(endpoints.rollback),
+    Address(endpoints.schedule),
+    Address(endpoints.set_schedule),
 )
 
 

@@ -10,11 +10,12 @@ import typer
 
 from assistant.errors import ThumbloopError
 from ui import __version__
-from ui.commands import adapters, documents, exchange, people
+from ui.commands import adapters, documents, exchange, people, training
 from ui.commands.options import Home, out, settings_of
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("ingest")(documents.ingest)
+app.command("retrain")(training.retrain)
 app.command("export")(exchange.export)
 app.command("import")(exchange.import_)
 app.add_typer(adapters.app, name="adapters")

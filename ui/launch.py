@@ -1,5 +1,6 @@
 """From settings to a served app, for the command line and for `app.py`: models fetched, services open, address told."""
 
+import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,8 +27,11 @@ class Launched:
 
     def run(self) -> None:
         """Serve until interrupted, then give everything back."""
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # uvicorn sends itself again what ended it
         try:
             serve(self.app, self._listener)
+        except KeyboardInterrupt:
+            pass
         finally:
             self._listener.close()
             self.services.close()

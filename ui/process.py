@@ -8,6 +8,7 @@ from ui.settings import Settings
 
 LOG_BYTES = 5_000_000
 LOG_FILES = 5
+CHATTY = ("httpx", "httpx2", "apscheduler", "sentence_transformers", "alembic", "chromadb", "ContinuousBatchingLogger")
 
 
 def prepare_environment(settings: Settings) -> None:
@@ -36,5 +37,5 @@ def start_logging(settings: Settings) -> None:
     terminal.setLevel(logging.ERROR)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
-    for chatty in ("httpx", "httpx2", "apscheduler", "sentence_transformers", "alembic", "chromadb"):
+    for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)

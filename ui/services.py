@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import ExitStack
+from pathlib import Path
 
 from assistant import models, records
 from assistant.batching import BatchingEngine
@@ -16,12 +17,18 @@ from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
 from assistant.samples import ensure_sample
 from retrain.registry import Registry
+from retrain.runs import Runs
+from retrain.schedule import Scheduler
+from retrain.tables import AdapterState, Run, Schedule
 from ui.accounts import Accounts, AdminNotice
 from ui.home import HomeLock, prepare_home
 from ui.sessions import Sessions, load_secret
 from ui.settings import Settings
 
 logger = logging.getLogger(__name__)
+
+SCHEDULE = "schedule"
+"""Who starts and promotes where no person does."""
 
 
 class Services:
@@ -36,6 +43,8 @@ class Services:
         sessions: Sessions,
         engine: Engine,
         knowledge: Knowledge,
+        registry: Registry,
+        runs: Runs,
         admin: AdminNotice,
         closing: ExitStack,
     ) -> None:
@@ -48,7 +57,8 @@ class Services:
         self.admin = admin
         """What this start did to the account `admin`; show it to whoever started it."""
         self.chat = Chat(database=database, engine=engine, knowledge=knowledge, adapters_dir=settings.adapters_dir)
-        self.registry = open_registry(settings, database, engine)
+        self.registry = registry
+        self.runs = runs
         self.readiness = "loading"
         """`loading`, `ready`, or why the model cannot answer."""
         self._closing = closing
@@ -79,6 +89,14 @@ class Services:
             with database.write() as session:
                 records.end_interrupted_replies(session)
             ensure_sample(database, knowledge)
+            registry = open_registry(settings, database, serving)
+            registry.sweep()
+            runs = open_runs(settings, database, registry)
+            opened.callback(runs.close)
+            runs.open()
+            scheduler = _scheduler(database, runs)
+            opened.callback(scheduler.close)
+            scheduler.start()
             services = cls(
                 settings,
                 database=database,
@@ -86,6 +104,8 @@ class Services:
                 sessions=sessions,
                 engine=serving,
                 knowledge=knowledge,
+                registry=registry,
+                runs=runs,
                 admin=admin,
                 closing=opened.pop_all(),
             )
@@ -130,6 +150,44 @@ def open_registry(settings: Settings, database: Database, engine: Engine) -> Reg
     return Registry(
         database, engine, adapters_dir=settings.adapters_dir, resolve=lambda name: model_path(settings, name)
     )
+
+
+def open_runs(settings: Settings, database: Database, registry: Registry) -> Runs:
+    """The runs of the home folder; their candidates go into the registry, and live where the schedule says so."""
+    return Runs(
+        database,
+        runs_dir=settings.runs_dir,
+        adapters_dir=settings.adapters_dir,
+        resolve=lambda name: model_path(settings, name),
+        on_done=lambda run, folder: take_in(run, folder, database=database, registry=registry),
+        threads=settings.threads,
+    )
+
+
+def take_in(run_id: str, folder: Path, *, database: Database, registry: Registry) -> str:
+    """Register a finished run's candidate, promote it where the schedule says so, and give its id.
+
+    One that cannot be promoted stays a candidate. Raises `AdapterRefused` where the run left no whole adapter.
+    """
+    adapter = registry.register(run_id, folder)
+    with database.read() as session:
+        rule = session.get(Schedule, adapter.assistant_id)
+    if adapter.state is AdapterState.candidate and rule is not None and rule.enabled and rule.auto_promote:
+        try:
+            registry.promote(adapter.id, by=SCHEDULE)
+        except ThumbloopError as exc:
+            logger.error("adapter %s passed the gate and could not be promoted: %s", adapter.id, exc)
+    return adapter.id
+
+
+def _scheduler(database: Database, runs: Runs) -> Scheduler:
+    def start(assistant_id: str) -> Run:
+        return runs.start(assistant_id, asked_by=SCHEDULE)
+
+    def new_pairs(assistant_id: str) -> int:
+        return runs.pairs_ready(assistant_id).new_pairs
+
+    return Scheduler(database, start_run=start, pairs_ready=new_pairs)
 
 
 def model_path(settings: Settings, name: str) -> str:

@@ -7,8 +7,23 @@ from ui.endpoints.chat import chat, retry
 from ui.endpoints.documents import delete_document, documents, ingest
 from ui.endpoints.exchange import export
 from ui.endpoints.feedback import compare, correct, rate
+from ui.endpoints.retraining import (
+    adapters,
+    cancel,
+    promote,
+    reject,
+    retrain,
+    rollback,
+    run,
+    runs,
+    schedule,
+    set_schedule,
+    status,
+)
 
 __all__ = [
+    "adapters",
+    "cancel",
     "chat",
     "compare",
     "correct",
@@ -16,6 +31,15 @@ __all__ = [
     "documents",
     "export",
     "ingest",
+    "promote",
     "rate",
+    "reject",
+    "retrain",
     "retry",
+    "rollback",
+    "run",
+    "runs",
+    "schedule",
+    "set_schedule",
+    "status",
 ]
