@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from ui import api
-from ui.pages import assistant, chat, documents, feedback
+from ui.pages import assistant, chat, documents, feedback, retrain
 from ui.services import Services
 
 STYLE = Path(__file__).parent / "style.css"
@@ -17,7 +17,12 @@ def build(services: Services) -> gr.Blocks:
     with gr.Blocks(title="Thumbloop", analytics_enabled=False, fill_width=True) as demo:
         chat.lay_out(services, demo)
         api.register(services)
-    for name, page in (("Documents", documents), ("Feedback", feedback), ("Assistant", assistant)):
+    for name, page in (
+        ("Documents", documents),
+        ("Feedback", feedback),
+        ("Retrain", retrain),
+        ("Assistant", assistant),
+    ):
         with demo.route(name, f"/{name.lower()}", show_in_navbar=False):
             page.lay_out(services, demo)
     return demo

@@ -1,0 +1,96 @@
+"""The gate's report on a candidate as HTML: the verdict first, then each check, then answers before and after."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ui.pages.markup import escape, lines
+from ui.pages.tables import badge, figures, table, version
+
+NAMES = {
+    "fluency": "Fluent language",
+    "variety": "Varied words",
+    "sameness": "Different answers to different questions",
+    "repetition": "Little repetition",
+    "loops": "No endless loops",
+    "not too short": "Not too short",
+    "not too long": "Not too long",
+    "empty replies": "No empty answers",
+    "unfinished replies": "Answers come to an end",
+    "answers from sources": "Right answers from documents",
+    "preference": "Learned what people prefer",
+}
+"""The checks as people read them."""
+CHECK_HEAD = ("Check", "Result", "What was measured", "Figure", "Limit")
+SECTIONS = (
+    ("held_out", "Questions that people rated", "These were kept out of training."),
+    ("grounded", "Questions about a given passage", "Whether it still answers from documents."),
+    ("neutral", "Everyday questions", "Nobody rated these: they should stay as good as they were."),
+)
+
+
+def report(found: Mapping[str, Any], *, adapter: str | None) -> str:
+    """The whole report on an adapter."""
+    passed = bool(found["verdict"]["passed"])
+    against = version(found.get("method", {}).get("against"))
+    heading = "Passed" if passed else "Not good enough"
+    rows = [_check(check) for check in found.get("checks", ())]
+    return (
+        f'<section class="tl-report"><div class="tl-verdict {"tl-passed" if passed else "tl-failed"}">'
+        f"<h3>{escape(version(adapter)) if adapter else 'Candidate'}: {heading}</h3>"
+        f"<p>{escape(found['verdict']['sentence'])}</p></div>"
+        f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}"
+        f"{''.join(_section(found.get('examples', {}), *section, against=against) for section in SECTIONS)}</section>"
+    )
+
+
+def kept_out(counts: Mapping[str, Any], *, why: Mapping[str, str]) -> str:
+    """What a count of left out feedback says, a line a reason."""
+    said = [f"<li>{int(count)}: {escape(why.get(reason, reason))}</li>" for reason, count in counts.items() if count]
+    return f'<ul class="tl-reasons-list">{"".join(said)}</ul>' if said else ""
+
+
+def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
+    """What a run is trained on, as figures."""
+    names = {"train": "Preferences to train on", "held_out": "Kept for the test", "too_long": "Too long to train on"}
+    known = {**counts, **trained}
+    return figures([(label, str(known[name])) for name, label in names.items() if name in known])
+
+
+def _check(check: Mapping[str, Any]) -> list[str]:
+    passed = bool(check["passed"])
+    return [
+        f"<b>{escape(NAMES.get(check['name'], check['name']))}</b>",
+        badge("passed" if passed else "failed", kind="good" if passed else "bad"),
+        escape(check["sentence"]),
+        f"{check['figure']:.3g}",
+        f"{check['limit']:.3g}",
+    ]
+
+
+def _section(examples: Mapping[str, Any], key: str, title: str, note: str, *, against: str) -> str:
+    found: Sequence[Mapping[str, Any]] = examples.get(key, ())
+    if not found:
+        return ""
+    shown = "".join(_example(example, against=against) for example in found)
+    opened = " open" if key == "held_out" else ""
+    return (
+        f'<details class="tl-fold tl-examples-of"{opened}><summary><b>{escape(title)}</b> ({len(found)})'
+        f' <span class="tl-quiet">{escape(note)}</span></summary>{shown}</details>'
+    )
+
+
+def _example(example: Mapping[str, Any], *, against: str) -> str:
+    preferred = ""
+    if "chosen" in example:
+        preferred = f'<p class="tl-quiet"><b>People preferred:</b> {lines(example["chosen"])}</p>'
+    sides = _side(f"Before ({against})", example, "before") + _side("After", example, "after")
+    prompt = f"<p><b>{lines(example['prompt'])}</b></p>"
+    return f'<div class="tl-example-pair">{prompt}<div class="tl-sides">{sides}</div>{preferred}</div>'
+
+
+def _side(title: str, example: Mapping[str, Any], key: str) -> str:
+    mark = ""
+    if f"{key}_right" in example:
+        right = bool(example[f"{key}_right"])
+        mark = badge("right" if right else "wrong", kind="good" if right else "bad")
+    return f"<div><p class='tl-nth'>{escape(title)} {mark}</p><div>{lines(example[key]) or '(nothing)'}</div></div>"

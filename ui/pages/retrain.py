@@ -1,0 +1,159 @@
+"""The retrain page's layout and wiring, for admins. What its buttons do is in `ui.pages.retrain_handlers`."""
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pandas as pd
+
+from ui.api import caller_of
+from ui.errors import spoken_errors
+from ui.pages import retrain_handlers as handlers
+from ui.pages.frame import QUICK, admins_only, on_load, top
+from ui.pages.markup import escape
+from ui.pages.retrain_handlers import Look, Points
+from ui.pages.run_html import CURVES
+from ui.services import Services
+from ui.sessions import Caller
+
+HERE = Path(__file__).parent
+LOOK_EVERY_S = 2.0
+
+
+def lay_out(services: Services, demo: gr.Blocks) -> None:
+    """Put the page into the Blocks that is open."""
+    top(services, demo, here="retrain")
+    with admins_only(services, demo, here="retrain"):
+        outputs = _run_part(services)
+        _schedule_part(services, demo)
+    on_load(demo, services, lambda caller: _shown(handlers.look(services, caller)), outputs)
+
+
+def _run_part(services: Services) -> list[Any]:
+    gr.HTML("<h1>Retrain</h1><p>Turn feedback into a better version, test it, then let it answer.</p>", js_on_load=None)
+    ready = gr.HTML(js_on_load=None, apply_default_css=False)
+    with gr.Row(elem_classes="tl-line"):
+        start = gr.Button("Retrain", variant="primary", scale=0, min_width=150)
+        cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=120)
+    progress = gr.HTML(js_on_load=None, apply_default_css=False)
+    with gr.Row(visible=False) as drawn:
+        plots = [_plot(label) for label in CURVES.values()]
+    with gr.Accordion("Log", open=False, visible=False) as logged:
+        log = gr.HTML(js_on_load=None, apply_default_css=False)
+    report = gr.HTML(js_on_load=None, apply_default_css=False)
+    gr.HTML("<h2>Versions</h2><p>Each run makes one. Only one answers at a time.</p>", js_on_load=None)
+    versions = gr.HTML(js_on_load=(HERE / "rows.js").read_text(), apply_default_css=False)
+    with gr.Row(elem_classes="tl-line"):
+        back = gr.Button("Roll back to what answered before", scale=0, min_width=280)
+    running = gr.Textbox(visible="hidden", label="Run", show_label=False)
+    opened = gr.Textbox(visible="hidden", label="Version", show_label=False)
+    timer = gr.Timer(LOOK_EVERY_S, active=False)
+    outputs = [ready, start, cancel, progress, drawn, *plots, logged, log, report, versions, running, timer]
+
+    def again(report_on: str, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            return _shown(handlers.look(services, caller_of(services, request), report_on=report_on))
+
+    def watch(run: str, report_on: str, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            return _shown(handlers.watch(services, caller, run=run, report_on=report_on))
+
+    def begin(request: gr.Request) -> None:
+        with spoken_errors():
+            handlers.start(services, caller_of(services, request))
+
+    def end(run: str, request: gr.Request) -> None:
+        with spoken_errors():
+            handlers.cancel(services, caller_of(services, request), run=run)
+            gr.Info("The run is being cancelled.")
+
+    def act(report_on: str, event: gr.EventData, request: gr.Request) -> str:
+        data = event._data or {}
+        action, adapter = str(data.get("do", "")), str(data.get("target", ""))
+        if action == "report":
+            return adapter
+        with spoken_errors():
+            gr.Info(escape(handlers.decide(services, caller_of(services, request), action=action, adapter=adapter)))
+        return report_on
+
+    def undo(request: gr.Request) -> None:
+        with spoken_errors():
+            gr.Info(escape(handlers.rollback(services, caller_of(services, request))))
+
+    for done in (
+        start.click(begin, None, None, **QUICK),
+        cancel.click(end, [running], None, **QUICK),
+        versions.act(act, [opened], opened, **QUICK),
+        back.click(undo, None, None, **QUICK),
+    ):
+        done.success(again, [opened], outputs, **QUICK)
+    timer.tick(watch, [running, opened], outputs, **QUICK)
+    return outputs
+
+
+def _schedule_part(services: Services, demo: gr.Blocks) -> None:
+    gr.HTML("<h2>By itself</h2><p>Start a run at a time, after enough new feedback, or both.</p>", js_on_load=None)
+    with gr.Row():
+        enabled = gr.Checkbox(label="Retrain by itself")
+        promote = gr.Checkbox(label="Let a version that passed every check answer at once")
+    with gr.Row():
+        cron = gr.Textbox(
+            label="When (cron line)",
+            info="Minute, hour, day, month, weekday: `0 3 * * *` is every night at 3. Empty: as soon as there is enough.",
+            max_lines=1,
+        )
+        least = gr.Number(label="New preferences needed", info="0: any number, also none.", precision=0, minimum=0)
+    with gr.Row(elem_classes="tl-line"):
+        save = gr.Button("Save", scale=0, min_width=140)
+        words = gr.HTML(js_on_load=None, apply_default_css=False)
+
+    def store(on: bool, line: str, pairs: float, live: bool, request: gr.Request) -> str:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            return handlers.save_schedule(
+                services, caller, enabled=on, cron=line, min_new_pairs=pairs, auto_promote=live
+            )
+
+    def fill(caller: Caller) -> list[Any]:
+        return list(handlers.load_schedule(services, caller))
+
+    save.click(store, [enabled, cron, least, promote], words, **QUICK)
+    on_load(demo, services, fill, [enabled, cron, least, promote, words])
+
+
+def _plot(label: str) -> gr.LinePlot:
+    return gr.LinePlot(
+        _frame(()), x="Step", y="Figure", y_title=" ", title=label, height=190, min_width=220, buttons=[]
+    )
+
+
+def _shown(now: Look) -> list[Any]:
+    """The updates of a look, in the order of the page's outputs."""
+    going = bool(now.running)
+    return [
+        _or_skip(now.ready),
+        gr.update(interactive=now.can_start),
+        gr.update(visible=going),
+        now.progress,
+        gr.update(visible=any(now.curves.values())),
+        *(_frame(now.curves.get(name, ())) for name in CURVES),
+        gr.update(visible=bool(now.log)),
+        now.log,
+        _or_skip(now.report),
+        _or_skip(now.versions),
+        now.running,
+        gr.update(active=going),
+    ]
+
+
+def _or_skip(part: str | None) -> Any:
+    return gr.skip() if part is None else part
+
+
+def _frame(points: Points) -> pd.DataFrame | None:
+    return (
+        None
+        if not points
+        else pd.DataFrame({"Step": [step for step, _ in points], "Figure": [figure for _, figure in points]})
+    )
