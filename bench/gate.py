@@ -1,0 +1,246 @@
+"""Calibrates the gate: real training runs whose worth is known, put to it, with what the models say.
+
+    python -m bench.gate [--models FOLDER] [--model NAME] [--work FOLDER] [--recipes wrecked clean] [--pairs 140]
+
+A simulated rater likes answers of about 25 words: of two samples of the base model to each line of `prompts.txt` the
+one nearer to that is preferred. Every recipe trains on the same pairs (a fifth of them is held out) and is put to the
+gate at two temperatures. What ought to be rejected must be, and what is clean must pass, or the limits in
+`retrain/verdict.py` are wrong. `--work` keeps samples and runs, so that an interrupted run goes on.
+"""
+
+import argparse
+import json
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from rich.console import Console
+from rich.progress import Progress
+from rich.table import Table
+
+from assistant import adapters, models
+from assistant.batching import BatchingEngine
+from assistant.database import utc_now
+from assistant.engine import Sampling, Weights
+from assistant.prompt import encode_messages
+from feedback.claims import Kind
+from feedback.pairs import Pair, PairSet
+from retrain.dataset import TRAIN, freeze, read
+from retrain.gate import Effort, Subject, examine
+from retrain.replies import Probe, write_replies
+from retrain.training import Recipe, Step, train
+
+PROMPTS = Path(__file__).with_name("prompts.txt")
+OUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json"
+SYSTEM = "You are a friendly assistant who answers in one or two sentences."
+LIKED_WORDS = 25
+LEAST_DIFFERENCE = 5
+"""Words by which one answer must be nearer to what the rater likes."""
+TEMPERATURES = {"0.8": (0.8, 0.95), "0.3": (0.3, 0.9)}
+"""Sampling as when people try again, and as an assistant is set by default: temperature and top_p."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Known:
+    """A recipe, and whether what it makes may go live."""
+
+    recipe: Recipe
+    good: bool
+
+
+RECIPES = {
+    "wrecked": Known(recipe=Recipe(learning_rate=4e-4, loss_types=("sigmoid",), loss_weights=(1.0,)), good=False),
+    "persona": Known(
+        recipe=Recipe(learning_rate=2e-4, beta=0.5, loss_types=("sigmoid",), loss_weights=(1.0,)), good=False
+    ),
+    "clean": Known(
+        recipe=Recipe(learning_rate=2e-4, loss_types=("sigmoid", "sft"), loss_weights=(1.0, 1.0)), good=True
+    ),
+}
+console = Console()
+
+
+def main() -> None:
+    """Sample, rate, train, examine; print a table and write the JSON. Fails if the gate judges a run wrongly."""
+    options = _options()
+    model = models.resolve(options.models, options.model)
+    with TemporaryDirectory() as temporary, Progress(console=console) as progress:
+        work = options.work or Path(temporary)
+        work.mkdir(parents=True, exist_ok=True)
+        samples = _sample(work / "samples.json", model, progress)
+        pairs = _rate(samples)[: options.pairs]
+        found: dict[str, Any] = {}
+        for name in options.recipes:
+            folder = work / name
+            folder.mkdir(exist_ok=True)
+            counts = freeze(PairSet(tuple(pairs), (), {}), folder, method="dpo", seed=0)
+            figures = _train(folder, name, model, progress)
+            reports = {
+                label: _examine(folder, f"{name} at {label}", model, label, options.effort, progress)
+                for label in TEMPERATURES
+            }
+            found[name] = {
+                "recipe": asdict(RECIPES[name].recipe),
+                "good": RECIPES[name].good,
+                "pairs": {key: counts[key] for key in ("train", "held_out")},
+                "training": figures,
+                "reports": reports,
+            }
+    options.out.parent.mkdir(parents=True, exist_ok=True)
+    options.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _print(found)
+    wrong = [
+        f"{name} at {label}"
+        for name, run in found.items()
+        for label, report in run["reports"].items()
+        if report["verdict"]["passed"] is not run["good"]
+    ]
+    if wrong:
+        sys.exit(f"The gate is wrong about {', '.join(wrong)}.")
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--models", type=Path, default=Path("data/models"), help="folder with the default models")
+    parser.add_argument("--model", default="default", help="another model: a folder or a hub id")
+    parser.add_argument("--work", type=Path, help="keep samples and runs here, and go on from what is there")
+    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["wrecked", "clean"])
+    parser.add_argument("--pairs", type=int, default=140, help="at most so many, a fifth of which is held out")
+    parser.add_argument("--effort", type=int, default=24, help="prompts of each kind put to the gate")
+    parser.add_argument("--out", type=Path, default=OUT)
+    return parser.parse_args()
+
+
+def _sample(file: Path, model: str, progress: Progress) -> list[dict[str, Any]]:
+    """Two samples of the base model to each prompt; from the file if it is there."""
+    if file.exists():
+        return list(json.loads(file.read_text(encoding="utf-8")))
+    engine = BatchingEngine(file.parent)
+    tokenizer = engine.tokenizer(model)
+    asked = [_messages(line) for line in PROMPTS.read_text(encoding="utf-8").splitlines()]
+    probes = [Probe(messages=messages, ids=encode_messages(tokenizer, messages)) for messages in asked]
+    task = progress.add_task("Sampling answers", total=2 * len(probes))
+    both = []
+    for seed in (1_000, 2_000):
+        sampling = Sampling(temperature=0.8, top_p=0.95, max_new_tokens=128, seed=seed)
+        written = write_replies(
+            engine, probes, weights=Weights(model=model), sampling=sampling, on_reply=lambda: progress.advance(task)
+        )
+        both.append([reply.text for reply in written])
+    engine.close()
+    samples = [{"prompt": messages, "answers": answers} for messages, *answers in zip(asked, *both, strict=True)]
+    file.write_text(json.dumps(samples, ensure_ascii=False), encoding="utf-8")
+    return samples
+
+
+def _rate(samples: list[dict[str, Any]]) -> list[Pair]:
+    """The simulated rater's preferences."""
+    pairs = []
+    for number, sample in enumerate(samples):
+        chosen, rejected = sorted(sample["answers"], key=_dislike)
+        if _dislike(rejected) - _dislike(chosen) >= LEAST_DIFFERENCE:
+            pairs.append(
+                Pair(
+                    kind=Kind.comparison,
+                    prompt=tuple(sample["prompt"]),
+                    chosen=chosen,
+                    rejected=rejected,
+                    rows=(f"comparison:{number}",),
+                    raters=("simulated",),
+                    replies=(),
+                    conversations=(str(number),),
+                )
+            )
+    return pairs
+
+
+def _dislike(answer: str) -> int:
+    return abs(len(answer.split()) - LIKED_WORDS)
+
+
+def _messages(question: str) -> list[dict[str, str]]:
+    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
+
+
+def _train(folder: Path, name: str, model: str, progress: Progress) -> dict[str, Any]:
+    """Train by a recipe, with a manifest as a run's worker writes it; what is there already is not done again."""
+    done = folder / "training.json"
+    if done.exists():
+        return dict(json.loads(done.read_text(encoding="utf-8")))
+    task = progress.add_task(f"Training {name}", total=None)
+    last: list[Step] = []
+
+    def on_step(step: Step) -> None:
+        last[:] = [step]
+        progress.update(task, completed=step.step, total=step.of)
+
+    figures = train(
+        method="dpo",
+        model=model,
+        parent=None,
+        rows=read(folder / TRAIN),
+        recipe=RECIPES[name].recipe,
+        folder=folder / "adapter",
+        on_step=on_step,
+    )
+    manifest = adapters.Manifest(
+        id=name,
+        version=0,
+        parent=None,
+        model="default",
+        model_sha256=models.model_fingerprint(model),
+        run=name,
+        sha256=adapters.digest(folder / "adapter"),
+        created_at=utc_now().isoformat(),
+    )
+    adapters.write_manifest(folder / "adapter", manifest)
+    figures = {**figures, "last_step": asdict(last[-1])}
+    done.write_text(json.dumps(figures), encoding="utf-8")
+    return figures
+
+
+def _examine(folder: Path, title: str, model: str, label: str, effort: int, progress: Progress) -> dict[str, Any]:
+    temperature, top_p = TEMPERATURES[label]
+    subject = Subject(
+        model=model,
+        candidate=folder / "adapter",
+        active=None,
+        system=SYSTEM,
+        temperature=temperature,
+        top_p=top_p,
+        seed=0,
+    )
+    task = progress.add_task(f"Examining {title}", total=1.0)
+    return examine(
+        folder,
+        subject,
+        engine=BatchingEngine(folder),
+        on_progress=lambda share: progress.update(task, completed=share),
+        effort=Effort(held_out_prompts=effort, neutral_prompts=effort, grounded_prompts=effort),
+    )
+
+
+def _print(found: dict[str, Any]) -> None:
+    table = Table("recipe", "passed", "fluency", "variety", "alike", "repeats", "tokens", "grounded", "held out")
+    for name, run in found.items():
+        for label, report in run["reports"].items():
+            figures = {check["name"]: check["figure"] for check in report["checks"]}
+            held_out = report["measures"]["held_out"]
+            table.add_row(
+                f"{name} at {label}",
+                "yes" if report["verdict"]["passed"] else "no",
+                f"{figures['fluency']:.2f}",
+                f"{figures['variety']:.2f}",
+                f"{figures['sameness']:.2f}",
+                f"{figures['repetition']:.2f}",
+                f"{figures['not too short']:.0f}",
+                f"{figures['answers from sources']:.0f}",
+                f"{held_out['preferred']}/{held_out['pairs']}",
+            )
+    console.print(table)
+
+
+if __name__ == "__main__":
+    main()
