@@ -14,7 +14,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.job import Job
 from apscheduler.jobstores.base import BaseJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.date import DateTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy import and_, or_
 from sqlmodel import Session, col, select
 
@@ -226,7 +226,9 @@ class ScheduleJobStore(BaseJobStore):  # type: ignore[misc]  # has no types
             func=self._fire,
             args=(assistant_id,),
             kwargs={},
-            trigger=DateTrigger(run_time, UTC),
+            # Never looked at: `claim` says when. A trigger that ends would have APScheduler remove the job, which fails
+            # loudly where the clock is being stopped at that moment.
+            trigger=IntervalTrigger(seconds=CHECK_EVERY.total_seconds(), start_date=run_time, timezone=UTC),
             next_run_time=run_time,
             executor="default",
             coalesce=True,

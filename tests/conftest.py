@@ -15,6 +15,8 @@ QUIET = {
 os.environ.update(QUIET)  # before the imports below: the libraries read these only once
 
 import pytest  # noqa: E402
+from pwdlib import PasswordHash  # noqa: E402
+from pwdlib.hashers.argon2 import Argon2Hasher  # noqa: E402
 
 import ui.tables  # noqa: E402, F401, a database has the tables of all four packages
 from assistant.database import Database  # noqa: E402
@@ -56,6 +58,14 @@ def _guard(monkeypatch: pytest.MonkeyPatch, name: str, tried: list[Any]) -> None
         return original(self, address)
 
     monkeypatch.setattr(socket.socket, name, guarded)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def quick_passwords() -> Iterator[None]:
+    """Passwords hashed with little effort; otherwise each app that a test starts takes a quarter of a second longer."""
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(PasswordHash, "recommended", lambda: PasswordHash((Argon2Hasher(time_cost=1, memory_cost=64),)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -118,6 +118,33 @@ def test_the_admin_feeds_lists_and_deletes_documents(admin: Client, tmp_path: Pa
         admin.predict("default", "bees.md", api_name="/delete_document")
 
 
+def test_the_admin_sees_runs_adapters_and_the_schedule(admin: Client) -> None:
+    told = admin.predict("default", api_name="/status")
+    assert told["assistant"] == "default" and told["adapter"] is None and told["run"] is None
+    assert admin.predict("default", api_name="/runs") == {"assistant": "default", "runs": []}
+    assert admin.predict("default", api_name="/adapters")["adapters"] == []
+    kept = admin.predict("default", "0 4 * * *", 30, api_name="/set_schedule")
+    assert kept["min_new_pairs"] == 30 and kept == admin.predict("default", api_name="/schedule")
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "sentence"),
+    [
+        ("/retrain", "default", "too little feedback"),
+        ("/run", "0" * 32, "does not exist"),
+        ("/cancel", "0" * 32, "does not exist"),
+        ("/promote", "default-v9", "There is no adapter"),
+        ("/reject", "default-v9", "There is no adapter"),
+        ("/rollback", "default", "nothing to roll back to"),
+        ("/status", "nobody", "There is no assistant"),
+        ("/documents", None, "must be text"),
+    ],
+)
+def test_what_an_admin_cannot_do_is_a_sentence(admin: Client, name: str, argument: Any, sentence: str) -> None:
+    with pytest.raises(AppError, match=sentence):
+        admin.submit(argument, api_name=name).result()
+
+
 def test_the_admin_takes_the_feedback_away_as_a_file(guest: Client, admin: Client) -> None:
     answer = ask(guest, "Which tulips flower first?")
     guest.predict(answer["reply"], "up", api_name="/rate")

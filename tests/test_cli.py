@@ -134,6 +134,21 @@ def test_feedback_goes_out_and_comes_in(run: Run, answered: str, tmp_path: Path)
     assert "At an angle." in (tmp_path / "out.jsonl").read_text()
 
 
+def test_adapters_are_listed_and_refusals_said(run: Run, answered: str) -> None:
+    del answered
+    assert run("adapters", "list")[1] == "default has no adapters yet: the base model serves.\n"
+    assert "There is no adapter 'default-v1'" in run("adapters", "promote", "default-v1")[2]
+    assert "nothing to roll back to" in run("adapters", "rollback")[2]
+
+
+def test_retrain_says_what_is_missing_and_leaves_no_lock(run: Run, home: Path, answered: str) -> None:
+    del answered
+    code, _, said = run("retrain")
+    assert code == 1 and "too little feedback" in said
+    with FileLock(home / "app.lock", timeout=0):
+        pass
+
+
 def test_serve_says_who_has_the_home(run: Run, home: Path) -> None:
     home.mkdir()
     (home / "app.pid").write_text("4711")
