@@ -171,7 +171,7 @@ def build_trainer(
         "seed": recipe.seed,
         "use_cpu": models.device().type == "cpu",
         "bf16": models.compute_dtype() is torch.bfloat16,
-        "gradient_checkpointing": models.device().type != "cpu",
+        "activation_checkpointing": models.device().type != "cpu",
         "dataloader_pin_memory": False,
         "logging_steps": 1,
         "save_strategy": "no",

@@ -161,7 +161,7 @@ def _end_cancelled(folder: Path) -> None:
 
 
 def _die_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(sys.stdin.fileno(), 1):  # not through the buffer, whose lock would disturb an orderly end
         pass
     os._exit(ORPHANED)
 
