@@ -12,6 +12,8 @@ from sqlmodel import select
 from assistant.engine import Piece, Sampling, Weights
 from assistant.tables import Reply, ReplyState
 from feedback.tables import Comparison, Correction, Rating, Value
+from retrain.tables import Adapter, AdapterState, Run
+from tests.pages import a_candidate, a_run_elsewhere, tell_of_another_step
 from tests.serving import ADMIN_PASSWORD, AppServer, serve_app
 
 pytestmark = pytest.mark.browser
@@ -192,7 +194,7 @@ def test_an_empty_and_a_far_too_long_message_are_refused_and_kept(page: Page) ->
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/documents", "/feedback", "/assistant"])
+@pytest.mark.parametrize("path", ["/documents", "/feedback", "/retrain", "/assistant"])
 def test_a_guest_sees_no_data_on_a_page_for_admins(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.get_by_role("heading", name="Sign in as admin")).to_be_visible()
@@ -227,6 +229,43 @@ def test_an_admin_adds_a_document_tries_it_reads_feedback_and_signs_out(
     expect(page.get_by_role("link", name="Documents")).to_be_hidden()
 
 
+def test_an_admin_watches_a_run_reads_a_report_and_is_told_why_not(app: AppServer, page: Page) -> None:
+    adapter, run = a_candidate(app.services), a_run_elsewhere(app.services)
+    sign_in(page, "/retrain")
+    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "30")
+    expect(page.get_by_text("step 3 of 10, about 2 min left")).to_be_visible()
+    expect(page.locator(".vega-embed canvas, .vega-embed svg")).to_have_count(2)  # of the loss and of the KL
+    expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_disabled()
+    tell_of_another_step(app.services, run)
+    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "40")
+
+    page.get_by_role("button", name="Report").click()
+    expect(page.get_by_role("heading", name="v1: Passed")).to_be_visible()
+    page.on("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Promote").click()
+    expect(page.get_by_text("is not installed")).to_be_visible()
+    page.get_by_role("button", name="Reject").click()
+    expect(page.locator(".tl-table", has_text="v1")).to_contain_text("rejected")
+    assert rows(app, Adapter, id=adapter)[0].state is AdapterState.rejected
+
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_text("The run is being cancelled.")).to_be_visible()
+    assert rows(app, Run, id=run)[0].cancel_requested
+
+
+def test_an_admin_sets_a_schedule_and_is_told_what_is_wrong_with_one(page: Page) -> None:
+    sign_in(page, "/retrain")
+    page.get_by_label("When (cron line)").fill("often")
+    page.get_by_label("Retrain by itself").check()
+    save = page.get_by_role("button", name="Save")
+    save.click()
+    expect(page.get_by_text("is not a cron line")).to_be_visible()
+    expect(page.get_by_label("When (cron line)")).to_have_value("often")
+    page.get_by_label("When (cron line)").fill("0 3 * * *")
+    save.click()
+    expect(page.get_by_text("Every day at 03:00, if 20 new pairs are there")).to_be_visible()
+
+
 @pytest.mark.parametrize("width", [390, 1440])
 def test_no_page_is_wider_than_its_window(app: AppServer, page: Page, width: int) -> None:
     page.set_viewport_size({"width": width, "height": 844})
@@ -234,7 +273,7 @@ def test_no_page_is_wider_than_its_window(app: AppServer, page: Page, width: int
     app.engine.enqueue("a-very-long-word-" * 20)
     page.goto("/")
     ask(page, "unbreakable" * 30)
-    for path in ("", "/documents", "/feedback", "/assistant"):
+    for path in ("", "/documents", "/feedback", "/retrain", "/assistant"):
         if path:
             page.goto(path)
             expect(page.locator(".tl-page h1")).to_be_visible()

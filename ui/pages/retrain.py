@@ -100,7 +100,8 @@ def _schedule_part(services: Services, demo: gr.Blocks) -> None:
     with gr.Row():
         cron = gr.Textbox(
             label="When (cron line)",
-            info="Minute, hour, day, month, weekday: `0 3 * * *` is every night at 3. Empty: as soon as there is enough.",
+            info="Minute, hour, day, month, weekday. Empty: as soon as there is enough feedback.",
+            placeholder="0 3 * * *  is every night at 3",
             max_lines=1,
         )
         least = gr.Number(label="New preferences needed", info="0: any number, also none.", precision=0, minimum=0)
