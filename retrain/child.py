@@ -35,6 +35,11 @@ class Child:
             self.process.kill()
             self.process.wait()
 
+    def kill(self) -> None:
+        """Make it end now."""
+        self.process.kill()
+        self.close()
+
     def close(self) -> int:
         """Wait for its end; its exit status."""
         status = self.process.wait()

@@ -11,6 +11,7 @@ import subprocess
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,20 @@ MAX_ATTEMPTS = 2
 STOPPED_TWICE = "The app was stopped twice while this run was going. Start it again when the app can stay up."
 NOT_TAKEN_IN = "The trained adapter could not be taken in; the log says why. Start the run again."
 
+NOT_STARTED = (
+    "The training process could not be started ({why}). Free some memory and disk space and start the run again."
+)
+
 Spawn = Callable[[Path], "subprocess.Popen[bytes]"]
+
+
+class Order(Enum):
+    """What is to become of a child."""
+
+    go_on = auto()
+    end = auto()
+    drop = auto()
+    """Its run is gone, or another process's by now."""
 
 
 class Supervisor:
@@ -89,6 +103,8 @@ class Supervisor:
                 if run.lease_owner != self._owner and self._is_lost(run)
             ]
         for run in lost:
+            if not self._take_over(run.id):
+                continue
             if (self._runs_dir / run.id / RESULT).is_file():
                 self._conclude(run.id, status=0)
             elif run.attempts < MAX_ATTEMPTS:
@@ -96,6 +112,15 @@ class Supervisor:
                 log.warning("run %s is taken up again: the process that supervised it is gone", run.id)
             else:
                 self._finish(run.id, RunState.failed, error=STOPPED_TWICE)
+
+    def _take_over(self, run_id: str) -> bool:
+        """Take a lost run's lease, unless another process was quicker."""
+        with self._database.write() as session:
+            run = session.get(Run, run_id)
+            if run is None or run.state not in ACTIVE_STATES[1:] or not self._is_lost(run):
+                return False
+            self._renew(run)
+            return True
 
     def _work(self) -> None:
         ticks = 0
@@ -120,17 +145,27 @@ class Supervisor:
         if self._child is None:
             run = self._claim()
             if run is not None:
-                folder = self._runs_dir / run.id
-                self._child = Child(run.id, folder, self._spawn(folder))
+                self._start_child(run.id)
             return
         child = self._child
         ended = child.process.poll() is not None
-        if self._follow(child) and not ended:
-            child.end()
-            ended = True
-        if ended:
+        order = self._follow(child)
+        if order is Order.drop:
+            child.kill()
             self._child = None
+            log.warning("run %s is no longer supervised here", child.run_id)
+        elif ended or order is Order.end:
+            child.end()
             self._conclude(child.run_id, status=child.close())
+            self._child = None
+
+    def _start_child(self, run_id: str) -> None:
+        folder = self._runs_dir / run_id
+        try:
+            self._child = Child(run_id, folder, self._spawn(folder))
+        except OSError as exc:
+            log.exception("the child of run %s could not be started", run_id)
+            self._finish(run_id, RunState.failed, error=NOT_STARTED.format(why=exc.strerror))
 
     def _claim(self) -> Run | None:
         with self._database.write() as session:
@@ -149,19 +184,29 @@ class Supervisor:
         query = select(Run).where(col(Run.state).in_(ACTIVE_STATES[1:]), col(Run.lease_until) >= self._now())
         return any((run.lease_owner or "").split(":")[0] == self._host for run in session.exec(query))
 
-    def _follow(self, child: Child) -> bool:
-        """Copy the child's last words to the row and renew its lease; whether somebody wants it to end."""
+    def _follow(self, child: Child) -> Order:
+        """Copy the child's last words to the row, renew its lease, and see whether somebody wants it to end."""
         told = last_told(child.folder)
         with self._database.read() as session:
-            run = find_run(session, child.run_id)
+            run = self._own(session, child.run_id)
+        if run is None:
+            return Order.drop
         due = run.lease_until is None or run.lease_until - self._now() < LEASE - RENEW_EVERY
         if due or (told and told != run.progress):
             with self._database.write() as session:
-                run = find_run(session, child.run_id)
+                run = self._own(session, child.run_id)
+                if run is None:
+                    return Order.drop
                 if told:
-                    run.progress, run.state = told, RunState(told["state"])
+                    run.state = RunState(told["state"])
+                    _note(run, told)
                 self._renew(run)
-        return run.cancel_requested
+        return Order.end if run.cancel_requested else Order.go_on
+
+    def _own(self, session: Session, run_id: str) -> Run | None:
+        """The run, if it is there and this process holds its lease."""
+        run = session.get(Run, run_id)
+        return run if run is not None and run.lease_owner == self._owner else None
 
     def _renew(self, run: Run) -> None:
         run.lease_owner, run.lease_until = self._owner, self._now() + LEASE
@@ -172,7 +217,8 @@ class Supervisor:
         result = read_json(folder / RESULT)
         if result is None:
             with self._database.read() as session:
-                cancelled = find_run(session, run_id).cancel_requested
+                run = self._own(session, run_id)
+            cancelled = run is not None and run.cancel_requested
             state, error = (RunState.cancelled, "") if cancelled else (RunState.failed, how_it_died(status))
             self._finish(run_id, state, error=error)
         elif result["state"] != RunState.done:
@@ -192,8 +238,11 @@ class Supervisor:
         folder = self._runs_dir / run_id
         report: dict[str, Any] | None = read_json(folder / "report.json")
         with self._database.write() as session:
-            run = find_run(session, run_id)
-            run.report, run.progress, run.adapter = report, last_told(folder), adapter
+            run = self._own(session, run_id)
+            if run is None:
+                return
+            _note(run, last_told(folder))
+            run.report, run.adapter = report, adapter
             end_run(run, state, now=self._now(), error=error)
         log.info("run %s is %s", run_id, state.value)
 
@@ -201,18 +250,20 @@ class Supervisor:
         if self._child is None:
             return
         child, self._child = self._child, None
-        child.process.kill()
-        child.close()
+        child.kill()
         if (child.folder / RESULT).is_file():
             self._conclude(child.run_id, status=0)
             return
         with self._database.read() as session:
-            attempts = find_run(session, child.run_id).attempts
-        self._give_back(child.run_id, attempts=attempts - 1)  # an orderly stop is no failed attempt
+            run = self._own(session, child.run_id)
+        if run is not None:
+            self._give_back(run.id, attempts=run.attempts - 1)  # an orderly stop is no failed attempt
 
     def _give_back(self, run_id: str, *, attempts: int) -> None:
         with self._database.write() as session:
-            run = find_run(session, run_id)
+            run = self._own(session, run_id)
+            if run is None:
+                return
             run.state, run.attempts = RunState.queued, attempts
             run.lease_owner, run.lease_until = None, None
             if run.cancel_requested:
@@ -233,6 +284,12 @@ def find_run(session: Session, run_id: str) -> Run:
     return run
 
 
+def _note(run: Run, told: dict[str, Any]) -> None:
+    """Note on a row what its child told last; figures of the training that is over go to the counts."""
+    run.progress = told
+    run.counts = {**run.counts, **told.get("trained", {})}
+
+
 def end_run(run: Run, state: RunState, *, now: datetime, error: str = "") -> None:
     """Note on a row that its run has ended."""
     run.state, run.error, run.finished_at = state, error, now
@@ -241,6 +298,6 @@ def end_run(run: Run, state: RunState, *, now: datetime, error: str = "") -> Non
 
 def _lives(pid: int, born: str) -> bool:
     try:
-        return f"{psutil.Process(pid).create_time():.0f}" == born
+        return bool(abs(psutil.Process(pid).create_time() - float(born)) < 5)  # the clock may have been set since
     except psutil.NoSuchProcess:
         return False
