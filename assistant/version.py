@@ -194,7 +194,7 @@ _DIED = _Update(
 def load_merged(path: str, adapter: Path | None, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
     """A fresh copy of a resolved model with an adapter merged into it. Raises `ModelUnavailable`, `AdapterRefused`.
 
-    The merge happens in float32: in bfloat16 most of what an adapter adds would be rounded away.
+    The merge happens in float32, so that only the sum is rounded: an adapter adds little to each weight.
     """
     if adapter is None:
         return models.load_model(path, dtype=dtype, device=device)
