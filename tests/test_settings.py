@@ -14,7 +14,6 @@ README = Path(__file__).parents[1] / "README.md"
 def test_defaults_are_the_ones_promised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("THUMBLOOP_HOME")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("THUMBLOOP_HOME")
     settings = load_settings()
     assert (settings.home, settings.host, settings.port) == (tmp_path / "data", "127.0.0.1", 7860)
     assert settings.database == f"sqlite:///{tmp_path}/data/thumbloop.db"

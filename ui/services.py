@@ -5,6 +5,8 @@ import threading
 from contextlib import ExitStack
 from pathlib import Path
 
+from transformers.utils.logging import disable_progress_bar
+
 from assistant import models, records
 from assistant.batching import BatchingEngine
 from assistant.chat import Chat
@@ -197,5 +199,6 @@ def model_path(settings: Settings, name: str) -> str:
 
 def open_embedder(settings: Settings) -> Embedder:
     """The embedding model of the settings. Raises `ModelUnavailable`."""
+    disable_progress_bar()  # of loading weights, which takes less time than reading it
     name = settings.embedding_model
     return Embedder(str(require(settings.models_dir, DEFAULT_EMBEDDING)) if name == "default" else name)
