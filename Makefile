@@ -8,7 +8,7 @@ HOME_MODELS := $(or $(THUMBLOOP_HOME),data)/models
 TEST_MODELS := build/test-home/models
 PYTEST := $(PY) -m pytest
 
-.PHONY: run setup test lint types fast models browser loop e2e clean
+.PHONY: run setup test lint types fast models browser loop e2e screenshots clean
 
 run: setup
 	@.venv/bin/thumbloop serve
@@ -45,6 +45,9 @@ loop: .venv/.dev test-models
 	@$(PYTEST) -m loop -v -s
 
 e2e: browser loop
+
+screenshots: .venv/.dev
+	@$(PY) -m bench.screenshots
 
 .PHONY: test-models
 test-models: .venv/.dev

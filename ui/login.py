@@ -19,10 +19,10 @@ PAGE = """<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Sign in · Thumbloop</title>
 <style>
-:root { color-scheme: light dark; --ink: #1c2230; --soft: #5b6475; --paper: #f4f5f8; --card: #fff; --line: #d6dae3;
-        --key: #2f5fd0; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8ebf2; --soft: #a4adbf; --paper: #12151c; --card: #1b202a;
-        --line: #343c4b; --key: #7fa3ff; --bad: #ff9c93; } }
+:root { color-scheme: light dark; --ink: #1c1a18; --soft: #57534d; --paper: #faf9f7; --card: #fff; --line: #d0ccc3;
+        --key: #0f7864; --on-key: #fff; --bad: #a32920; }
+@media (prefers-color-scheme: dark) { :root { --ink: #f3f1ed; --soft: #a09b91; --paper: #131210; --card: #1c1a18;
+        --line: #57534d; --key: #7ccfb8; --on-key: #131210; --bad: #ff9d93; } }
 * { box-sizing: border-box; }
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 24px; background: var(--paper);
        color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
@@ -35,7 +35,7 @@ label { display: block; margin: 14px 0 4px; font-weight: 600; font-size: 14px; }
 input { width: 100%%; padding: 10px 12px; font: inherit; color: inherit; background: var(--paper);
         border: 1px solid var(--line); border-radius: 8px; }
 input:focus-visible, button:focus-visible, a:focus-visible { outline: 3px solid var(--key); outline-offset: 2px; }
-button { width: 100%%; margin-top: 22px; padding: 11px; font: inherit; font-weight: 600; color: var(--card);
+button { width: 100%%; margin-top: 22px; padding: 11px; font: inherit; font-weight: 600; color: var(--on-key);
          background: var(--key); border: 0; border-radius: 8px; cursor: pointer; }
 a { display: block; margin-top: 16px; text-align: center; color: var(--key); }
 </style>

@@ -125,7 +125,7 @@ def _schedule_part(services: Services, demo: gr.Blocks) -> None:
 
 def _plot(label: str) -> gr.LinePlot:
     return gr.LinePlot(
-        _frame(()), x="Step", y="Figure", y_title=" ", title=label, height=190, min_width=220, buttons=[]
+        _frame(()), x="Step", y="Figure", y_title=" ", title=label, height=190, min_width=400, buttons=[]
     )
 
 
