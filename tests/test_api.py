@@ -10,11 +10,10 @@ import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError, AuthenticationError
-from sqlmodel import select
+from sqlmodel import col, select
 
-from assistant import records
 from assistant.engine import Piece, Sampling, Weights
-from assistant.tables import Document, ReplyState
+from assistant.tables import Document, Message, Reply, ReplyState
 from tests.serving import ADMIN_PASSWORD, AppServer, eventually, serve_app
 from ui.api import ADDRESSES
 
@@ -247,7 +246,8 @@ def test_without_guests_a_client_must_sign_in(tmp_path: Path) -> None:
             assert ask(client)["done"]
 
 
-def test_a_reader_who_leaves_stops_the_reply(app: AppServer, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("way", ["call", "queue"])
+def test_a_reader_who_leaves_stops_the_reply(app: AppServer, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     stopped = threading.Event()
 
     def endless(_prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:
@@ -261,17 +261,23 @@ def test_a_reader_who_leaves_stops_the_reply(app: AppServer, monkeypatch: pytest
 
     monkeypatch.setattr(app.engine, "stream", endless)
     with httpx.Client(base_url=app.url, timeout=20) as web:
-        web.get("/config")
-        event = web.post("/gradio_api/call/chat", json={"data": ["hello", "default", None]}).json()["event_id"]
-        with web.stream("GET", f"/gradio_api/call/chat/{event}") as reading:
-            lines = (json.loads(line[6:]) for line in reading.iter_lines() if line.startswith("data: ["))
-            written = next(turn[0] for turn in lines if "word word" in turn[0]["text"])
+        dependencies = web.get("/config").json()["dependencies"]
+        body: dict[str, Any] = {"data": ["hello", "default", None]}
+        if way == "call":  # as curl does
+            event = web.post("/gradio_api/call/chat", json=body).json()["event_id"]
+            address = f"/gradio_api/call/chat/{event}"
+        else:  # as the page and gradio_client do
+            body |= {"session_hash": "s1", "fn_index": next(d["id"] for d in dependencies if d["api_name"] == "chat")}
+            web.post("/gradio_api/queue/join", json=body)
+            address = "/gradio_api/queue/data?session_hash=s1"
+        with web.stream("GET", address) as reading:
+            next(line for line in reading.iter_lines() if "word" in line)
     assert stopped.wait(10), "the generation went on without its reader"
-    stored = app.services.database
 
     def is_stored() -> bool:
-        with stored.read() as session:
-            message, made = records.reply(session, written["reply"])
-        return made.state is ReplyState.stopped and message.text.startswith("word word")
+        latest = select(Message, Reply).join(Reply).order_by(col(Message.created_at).desc())
+        with app.services.database.read() as session:
+            message, made = session.exec(latest).first() or (None, None)
+        return bool(message and made and made.state is ReplyState.stopped and message.text.startswith("word"))
 
     eventually(is_stored)

@@ -21,6 +21,8 @@ from ui.theme import thumbloop_theme
 logger = logging.getLogger(__name__)
 
 QUEUE_SIZE = 256
+UPLOADS_KEPT_S = 86_400
+"""How long files that were uploaded or made for download stay, and how often that is looked at."""
 GRACE_S = 3
 """How long open streams may take to end when the server stops."""
 
@@ -37,6 +39,7 @@ def create_app(services: Services) -> FastAPI:
         return JSONResponse({"status": "ok", "model": services.readiness})
 
     blocks = app.state.demo = build(services)
+    blocks.delete_cache = (UPLOADS_KEPT_S, UPLOADS_KEPT_S)
     blocks.queue(max_size=QUEUE_SIZE, default_concurrency_limit=OTHERS_LIMIT, api_open=False)
     with warnings.catch_warnings():  # Gradio 6.31 warns of server-side rendering even where it is switched off
         warnings.filterwarnings("ignore", "SSR mode is not supported")
