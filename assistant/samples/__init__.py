@@ -1,6 +1,7 @@
 """The sample assistant of the first start, and the few documents of the project's own that it knows."""
 
 from importlib.resources import files
+from typing import Any
 
 from sqlmodel import select
 
@@ -10,15 +11,18 @@ from assistant.knowledge import Knowledge, Upload
 from assistant.tables import Assistant, Conversation, Document
 
 SLUG = "default"
-SAMPLE = {
+SAMPLE: dict[str, Any] = {
     "name": "Thumbloop guide",
     "system_prompt": "You are a helpful assistant. You answer briefly, from the sources you are given.",
+    "passages": 1,  # one right passage helps the default model more than three of which one is right
+    "min_score": 0.1,
+    "temperature": 0.2,
     "greeting": "Hello! I know a few documents about Thumbloop. Ask me something, and rate what I say.",
     "example_questions": [
-        "Where are my documents kept?",
         "What is an adapter?",
-        "What happens if the machine was off?",
-        "How can I roll back?",
+        "What is a preference pair?",
+        "What does the gate check?",
+        "What is a correction?",
     ],
 }
 
