@@ -23,7 +23,7 @@ TALK = (
     (
         "Where are my documents kept?",
         "Everything is kept in **one folder** on your machine: the database, the documents and the versions that were "
-        "trained [1]. Nothing that you upload leaves it [2].",
+        "trained [1]. Nothing that you upload leaves it [1].",
     ),
     (
         "What happens if the machine was off?",

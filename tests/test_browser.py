@@ -1,7 +1,7 @@
 """The pages in a real Chromium, as three kinds of people use them; scripted replies, no model."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +95,20 @@ def sign_in(page: Page, path: str) -> None:
     expect(page.get_by_role("link", name="Sign out")).to_be_visible()
 
 
+def endless_until(ended: threading.Event) -> Callable[..., Iterator[Piece]]:
+    """A stream that never ends by itself, and sets the event when it is closed."""
+
+    def stream(prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG001
+        try:
+            yield Piece("Once upon", 2)
+            while not ended.wait(0.02):
+                yield Piece("", 2)
+        finally:
+            ended.set()
+
+    return stream
+
+
 def rows(app: AppServer, table: Any, **where: Any) -> Sequence[Any]:
     with app.services.database.read() as session:
         return session.exec(select(table).filter_by(**where)).all()
@@ -149,16 +163,7 @@ def test_stop_ends_the_reply_and_keeps_what_was_written(
     app: AppServer, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     ended = threading.Event()
-
-    def endless(prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG001
-        try:
-            yield Piece("Once upon", 2)
-            while not ended.wait(0.02):
-                yield Piece("", 2)
-        finally:
-            ended.set()
-
-    monkeypatch.setattr(app.engine, "stream", endless)
+    monkeypatch.setattr(app.engine, "stream", endless_until(ended))
     page.goto("/")
     page.get_by_placeholder("Ask a question").fill("Tell me a story")
     page.keyboard.press("Enter")
@@ -278,3 +283,23 @@ def test_no_page_is_wider_than_its_window(app: AppServer, page: Page, width: int
             page.goto(path)
             expect(page.locator(".tl-page h1")).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path or "chat"
+
+
+def test_who_opens_another_conversation_meanwhile_sees_that_one(
+    app: AppServer, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page.goto("/")
+    app.engine.enqueue("It is settled.")
+    ask(page, "What was first?")
+    page.get_by_role("button", name="New conversation").click()
+    expect(page.locator(".tl-example").first).to_be_visible()
+    ended = threading.Event()
+    monkeypatch.setattr(app.engine, "stream", endless_until(ended))
+    page.get_by_placeholder("Ask a question").fill("Tell me a story")
+    page.keyboard.press("Enter")
+    expect(page.locator("#tl-live")).to_contain_text("Once upon")
+    page.get_by_role("button", name="What was first?").click()
+    expect(page.locator("#tl-thread")).to_contain_text("It is settled.")
+    assert ended.wait(5), "the engine was told"
+    expect(page.locator("#tl-live")).to_be_empty()
+    expect(page.get_by_role("button", name="Send")).to_be_visible()

@@ -52,7 +52,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
             max_lines=8,
             submit_btn="Send",
             stop_btn=False,
-            autofocus=True,
+            interactive=False,  # until the page is loaded, so that its first state cannot undo what somebody began
             container=False,
             elem_id="tl-box",
         )
@@ -97,11 +97,11 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     generated = thread.generate(generate, [conversation], outputs, **writing)
     box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation], outputs, **QUICK)
     thread.act(act, [conversation], outputs, **QUICK)
-    picked = listing.act(pick, None, outputs, **QUICK)
+    picked = listing.act(pick, None, outputs, cancels=[sent, generated], **QUICK)
     picked.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
     loaded = demo.load(show, [conversation], outputs, js=FROM_ADDRESS_JS, **QUICK)
-    loaded.then(None, js=TO_END_JS, **QUICK)
+    loaded.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
 
 
 def _shown(view: View) -> list[Any]:
@@ -110,7 +110,11 @@ def _shown(view: View) -> list[Any]:
         gr.Warning(escape(view.warning), title="Please note")
     box: dict[str, Any] = {} if view.box is None else {"value": view.box}
     if view.busy is not None:
-        box |= {"submit_btn": False if view.busy else "Send", "stop_btn": "Stop" if view.busy else False}
+        box |= {
+            "submit_btn": False if view.busy else "Send",
+            "stop_btn": "Stop" if view.busy else False,
+            "interactive": True,
+        }
     plain = [gr.skip() if part is None else part for part in (view.thread, view.live)]
     return [
         *plain,
