@@ -1,0 +1,1 @@
+"""Measurements that anyone can run: each module prints what the docs claim."""
