@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import trl.trainer.utils
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
@@ -23,6 +24,8 @@ from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply
 from retrain.scoring import log_likelihoods
 
+TOKENS_AT_ONCE = 2048
+"""What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
 KL_PROBES = 8
 KL_EVERY = 10
 """The distance to the reference is measured this many times in a run."""
@@ -41,8 +44,8 @@ class Recipe:
     """Of DPO's losses; KTO has its own."""
     rank: int = 16
     alpha: int = 32
-    max_length: int = 1024
-    """Tokens of a prompt with its reply; longer rows are left out and counted."""
+    max_length: int = 2048
+    """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0
 
     @classmethod
@@ -159,9 +162,18 @@ def build_trainer(
     folder: Path,
 ) -> Any:
     """TRL's trainer for encoded rows. It patches the model's forward, so the model must serve nobody."""
+    longest = max(len(row["prompt_ids"]) + max(len(row[name]) for name in _replies(row)) for row in encoded)
+    least, sequences = (1, 2) if method == "dpo" else (2, 1)  # KTO compares the rows that are computed together
+    rows_at_once = _rows_at_once(recipe.batch_size, tokens=longest * sequences, least=least)
+    large = rows_at_once * longest * sequences > TOKENS_AT_ONCE
+    # As on a GPU, score the positions of replies only, and not each token of the prompts against the whole vocabulary:
+    # the same numbers in two thirds of the time. TRL leaves that out for devices that recompile for each new shape. It
+    # can go when TRL asks for that instead of for Triton: `add_fused_lm_head` in trl 1.16, trl/trainer/utils.py.
+    trl.trainer.utils._use_triton = lambda _device: True
     common = {
         "output_dir": str(folder),
-        "per_device_train_batch_size": min(recipe.batch_size, len(encoded)),
+        "per_device_train_batch_size": rows_at_once,
+        "gradient_accumulation_steps": max(1, recipe.batch_size // rows_at_once),
         "num_train_epochs": recipe.epochs,
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": "cosine",
@@ -171,7 +183,7 @@ def build_trainer(
         "seed": recipe.seed,
         "use_cpu": models.device().type == "cpu",
         "bf16": models.compute_dtype() is torch.bfloat16,
-        "activation_checkpointing": models.device().type != "cpu",
+        "activation_checkpointing": large or models.device().type != "cpu",
         "dataloader_pin_memory": False,
         "logging_steps": 1,
         "save_strategy": "no",
@@ -183,8 +195,30 @@ def build_trainer(
     if method == "dpo":
         args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
         return _DPO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
-    args = KTOConfig(**common)
-    return _KTO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
+    args = KTOConfig(**common, **kto_weights([row["label"] for row in encoded]))
+    return _KTO(model=model, args=args, train_dataset=dataset.shuffle(recipe.seed), processing_class=tokenizer)
+
+
+def kto_weights(labels: Sequence[bool]) -> dict[str, float]:
+    """Weights that let liked and disliked answers count for as much, however many there are of each.
+
+    Equation 8 of the KTO paper, https://huggingface.co/papers/2402.01306, at its lower bound.
+    """
+    liked = sum(labels)
+    disliked = len(labels) - liked
+    if not liked or not disliked:
+        return {}
+    return {"desirable_weight": max(1.0, disliked / liked), "undesirable_weight": max(1.0, liked / disliked)}
+
+
+def _replies(row: Mapping[str, Any]) -> list[str]:
+    return [name for name in ("chosen_ids", "rejected_ids", "completion_ids") if name in row]
+
+
+def _rows_at_once(batch_size: int, *, tokens: int, least: int) -> int:
+    """Rows of so many tokens that are computed at once: the most that divide a batch and keep within the limit."""
+    divisors = [size for size in range(least, batch_size + 1) if batch_size % size == 0]
+    return max((size for size in divisors if size * tokens <= TOKENS_AT_ONCE), default=min(divisors, default=least))
 
 
 class _Telling(TrainerCallback):  # type: ignore[misc]

@@ -37,6 +37,8 @@ ORPHANED = 3
 """Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
 NICENESS = 10
 LOCK_TIMEOUT_S = 60
+TRAINING_SHARE = 0.5
+"""Of a run's time, about; the rest is the gate's."""
 
 
 def main(folder: Path) -> None:
@@ -75,7 +77,8 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
         adapters.check(parent, model=config["model"])
 
     def tell_step(step: Step) -> None:
-        _tell(folder, {"state": "training", **asdict(step)})
+        share = TRAINING_SHARE * step.step / step.of
+        _tell(folder, {"state": "training", "share": round(share, 3), **asdict(step)})
 
     _tell(folder, {"state": "training"})
     figures = train(
@@ -87,9 +90,9 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
         folder=folder / ADAPTER,
         on_step=tell_step,
     )
-    _tell(folder, {"state": "evaluating", "done": 0.0, "trained": figures})
+    _tell_examined(folder, 0.0, trained=figures)
     _name_candidate(folder, config)
-    _examine(folder, config)
+    _examine(folder, config, trained=figures)
 
 
 def _name_candidate(folder: Path, config: Mapping[str, Any]) -> None:
@@ -107,7 +110,7 @@ def _name_candidate(folder: Path, config: Mapping[str, Any]) -> None:
     adapters.write_manifest(folder / ADAPTER, manifest)
 
 
-def _examine(folder: Path, config: Mapping[str, Any]) -> None:
+def _examine(folder: Path, config: Mapping[str, Any], *, trained: Mapping[str, Any]) -> None:
     subject = gate.Subject(
         model=config["model"],
         candidate=folder / ADAPTER,
@@ -123,7 +126,7 @@ def _examine(folder: Path, config: Mapping[str, Any]) -> None:
         nonlocal told
         if share - told >= 0.02:
             told = share
-            _tell(folder, {"state": "evaluating", "done": round(share, 3)})
+            _tell_examined(folder, share, trained=trained)
 
     engine = BatchingEngine(folder, threads=config["threads"])
     try:
@@ -132,6 +135,11 @@ def _examine(folder: Path, config: Mapping[str, Any]) -> None:
         )
     finally:
         engine.close()
+
+
+def _tell_examined(folder: Path, done: float, *, trained: Mapping[str, Any]) -> None:
+    share = TRAINING_SHARE + (1 - TRAINING_SHARE) * done
+    _tell(folder, {"state": "evaluating", "share": round(share, 3), "done": round(done, 3), "trained": trained})
 
 
 def _tell(folder: Path, said: Mapping[str, Any]) -> None:

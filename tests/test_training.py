@@ -1,5 +1,6 @@
 """The learning, on a tiny random model: weights move, the reference is what served, and tokens are serving's own."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,18 @@ from safetensors.torch import load_file
 from assistant.errors import BadInput, ThumbloopError
 from assistant.models import load_model, load_tokenizer
 from assistant.prompt import encode_messages
+from retrain import training
 from retrain.scoring import log_likelihoods
-from retrain.training import Recipe, Step, build_trainer, encode_rows, kl_divergence, load_trainable, train
+from retrain.training import (
+    Recipe,
+    Step,
+    build_trainer,
+    encode_rows,
+    kl_divergence,
+    kto_weights,
+    load_trainable,
+    train,
+)
 from tests.tiny import save_tiny
 
 CPU = torch.device("cpu")
@@ -135,6 +146,60 @@ def test_rows_that_are_too_long_are_counted_and_never_cut(model: str) -> None:
     rows = [row(1), row(2, chosen="word " * 400), row(3, question="word " * 400)]
     encoded, too_long = encode_rows(load_tokenizer(model), rows, method="dpo", max_length=200)
     assert (len(encoded), too_long) == (1, 2)
+
+
+def test_long_rows_are_computed_in_parts_with_the_same_result(
+    model: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = replace(RECIPE, loss_types=("sigmoid",), loss_weights=(1.0,), epochs=2)
+
+    def run(folder: Path) -> list[float]:
+        steps: list[Step] = []
+        train(method="dpo", model=model, parent=None, rows=ROWS, recipe=recipe, folder=folder, on_step=steps.append)
+        return [step.loss for step in steps]
+
+    at_once = run(tmp_path / "at-once")
+    monkeypatch.setattr(training, "TOKENS_AT_ONCE", 1)
+    assert run(tmp_path / "in-parts") == pytest.approx(at_once, abs=0.02)
+
+
+@pytest.mark.parametrize(
+    ("method", "tokens", "parts", "saving"),
+    [
+        ("dpo", 250, 4, False),
+        ("dpo", 500, 2, False),
+        ("dpo", 1000, 1, False),
+        ("dpo", 1500, 1, True),
+        ("kto", 500, 4, False),
+        ("kto", 1000, 2, False),
+        ("kto", 1500, 2, True),
+    ],
+)
+def test_the_longer_the_rows_the_fewer_at_once(
+    model: str, tmp_path: Path, method: str, tokens: int, parts: int, saving: bool
+) -> None:
+    replies = {"chosen_ids": [7] * 10, "rejected_ids": [8] * 9}
+    if method == "kto":
+        replies = {"completion_ids": [7] * 10, "label": True}
+    rows = [{"prompt_ids": [5] * (tokens - 10), **replies}] * 4
+    trainer = build_trainer(
+        load_trainable(model, None, RECIPE),
+        load_tokenizer(model),
+        rows,
+        method=method,
+        recipe=replace(RECIPE, batch_size=4),
+        folder=tmp_path,
+    )
+    args = trainer.args
+    assert (args.per_device_train_batch_size, args.activation_checkpointing) == (parts, saving)
+    assert args.per_device_train_batch_size * args.gradient_accumulation_steps == 4
+
+
+def test_the_rarer_kind_of_thumb_weighs_more() -> None:
+    assert kto_weights([True, False]) == {"desirable_weight": 1.0, "undesirable_weight": 1.0}
+    assert kto_weights([True] * 9 + [False] * 3) == {"desirable_weight": 1.0, "undesirable_weight": 3.0}
+    assert kto_weights([True] * 2 + [False] * 3) == {"desirable_weight": 1.5, "undesirable_weight": 1.0}
+    assert kto_weights([False]) == {}
 
 
 def test_nothing_left_to_train_on_says_why(model: str, tmp_path: Path) -> None:

@@ -104,6 +104,9 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
     told = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     assert [line["state"] for line in told] == sorted((line["state"] for line in told), reverse=True)
     assert {"step", "of", "loss", "margin", "accuracy", "kl", "seconds_left"} <= told[1].keys()
+    shares = [line["share"] for line in told[1:]]
+    assert shares == sorted(shares) and shares[-1] == 1
+    assert told[-1]["trained"]["too_long"] == 0
     assert "Secret question" not in (folder / "worker.log").read_text()
 
 
