@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import retrain
-from retrain.worker import LOG, PROGRESS
+from retrain.dataset import LOG, PROGRESS
 
 GRACE_S = 3.0
 """How long a child may take to end when asked to, before it is killed."""
@@ -53,6 +53,7 @@ def spawn_worker(folder: Path) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     root = str(Path(retrain.__file__).resolve().parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
+    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that waits must not hold a core that chat wants
     with (folder / LOG).open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "retrain.worker", str(folder.resolve())],

@@ -16,6 +16,8 @@ from assistant.errors import BadInput
 from feedback.pairs import Pair, PairSet, Single
 
 TRAIN, TRAIN_SINGLES, HELD_OUT = "train.jsonl", "train_singles.jsonl", "held_out.jsonl"
+CONFIG, PROGRESS, RESULT, LOG, ADAPTER = "config.json", "progress.jsonl", "result.json", "worker.log", "adapter"
+"""What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8
 """From so many pairs on, training is by DPO."""
 MIN_SINGLES = 16

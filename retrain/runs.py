@@ -23,11 +23,10 @@ from assistant.tables import Assistant
 from feedback.evidence import gather
 from feedback.pairs import Pair, Single, build_pairs
 from retrain.child import read_progress, spawn_worker
-from retrain.dataset import choose_method, freeze
+from retrain.dataset import CONFIG, LOG, choose_method, freeze
+from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Run, RunState
-from retrain.training import Recipe
-from retrain.worker import CONFIG, LOG
 
 log = logging.getLogger(__name__)
 

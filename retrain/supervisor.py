@@ -21,8 +21,8 @@ from sqlmodel import Session, col, select
 from assistant.database import Database
 from assistant.errors import NotFound, ThumbloopError
 from retrain.child import Child, how_it_died, last_told, read_json
+from retrain.dataset import RESULT
 from retrain.tables import ACTIVE_STATES, Run, RunState
-from retrain.worker import RESULT
 
 log = logging.getLogger(__name__)
 

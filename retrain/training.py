@@ -8,7 +8,7 @@ serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply
+from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
 
 TOKENS_AT_ONCE = 2048
@@ -29,33 +30,6 @@ TOKENS_AT_ONCE = 2048
 KL_PROBES = 8
 KL_EVERY = 10
 """The distance to the reference is measured this many times in a run."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How to train. The defaults are what `bench/gate.py` found clean on the default model; see docs/benchmarks."""
-
-    learning_rate: float = 2e-4
-    epochs: int = 2
-    batch_size: int = 4
-    beta: float = 0.1
-    loss_types: tuple[str, ...] = ("sigmoid", "sft")
-    loss_weights: tuple[float, ...] = (1.0, 1.0)
-    """Of DPO's losses; KTO has its own."""
-    rank: int = 16
-    alpha: int = 32
-    max_length: int = 2048
-    """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
-    seed: int = 0
-
-    @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "Recipe":
-        """The recipe of a config file. Raises `BadInput` for a setting that is not one."""
-        unknown = sorted(set(stored) - set(asdict(cls())))
-        if unknown:
-            raise BadInput(f"{unknown[0]!r} is no setting of training. The settings are {', '.join(asdict(cls()))}.")
-        lists = {name: tuple(stored[name]) for name in ("loss_types", "loss_weights") if name in stored}
-        return cls(**{**stored, **lists})
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -27,12 +27,12 @@ from assistant.database import utc_now
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import TRAIN, TRAIN_SINGLES, read
-from retrain.training import Recipe, Step, train
+from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, TRAIN, TRAIN_SINGLES, read
+from retrain.recipe import Recipe
+from retrain.training import Step, train
 
 log = logging.getLogger(__name__)
 
-CONFIG, PROGRESS, RESULT, LOG, ADAPTER = "config.json", "progress.jsonl", "result.json", "worker.log", "adapter"
 ORPHANED = 3
 """Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
 NICENESS = 10

@@ -2,6 +2,7 @@
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -32,9 +33,7 @@ class FakeKnowledge:
     def __init__(self) -> None:
         self.passages = [FakePassage("The key is under the mat."), FakePassage("There are two doors.", chunk="c2")]
 
-    def search(
-        self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0
-    ) -> Sequence[FakePassage]:
+    def search(self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0) -> Sequence[FakePassage]:
         assert assistant_id and query
         return [passage for passage in self.passages[:passages] if passage.score >= min_score]
 
@@ -46,10 +45,10 @@ class FailingEngine(FakeEngine):
         if weights.adapter is not None:
             raise AdapterRefused("The adapter is damaged.")
 
-    def stream(
-        self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling
-    ) -> Generator[Piece, None, None]:
-        yield Piece("Two words", 2)
+    def stream(self, prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Generator[Piece, None, None]:
+        self.enqueue("Two words")
+        for piece in super().stream(prompt, weights=weights, sampling=sampling):
+            yield Piece(piece.text, piece.tokens)
         raise ModelUnavailable("The model died. Start again.")
 
 
@@ -86,7 +85,7 @@ def test_what_is_streamed_is_what_is_stored(chat: Chat, engine: FakeEngine, data
     turns = list(chat.ask("Where is the key?", owner="ann"))
     assert turns[0].text == "" and not turns[0].done
     assert [turn.done for turn in turns].count(True) == 1 and turns[-1].done
-    assert all(after.text.startswith(before.text) for before, after in zip(turns, turns[1:], strict=False))
+    assert all(after.text.startswith(before.text) for before, after in pairwise(turns))
     message, made = stored(database, turns[-1])
     assert message.text == turns[-1].text == "It is under the mat [1]."
     assert made.state is ReplyState.done
@@ -142,7 +141,8 @@ def test_leaving_stops_the_reply_and_keeps_what_was_written(chat: Chat, engine: 
     assert message.text == turn.text != ""
 
 
-def test_a_failing_engine_is_told_and_the_written_words_stay(chat: Chat, database: Database, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("chat")
+def test_a_failing_engine_is_told_and_the_written_words_stay(database: Database, tmp_path: Path) -> None:
     turns = []
     with pytest.raises(ModelUnavailable, match="Start again"):
         for turn in build(database, FailingEngine(), tmp_path).ask("Hello?", owner="ann"):
@@ -152,7 +152,8 @@ def test_a_failing_engine_is_told_and_the_written_words_stay(chat: Chat, databas
     assert "Start again" in made.error
 
 
-def test_a_damaged_adapter_does_not_silence_the_assistant(chat: Chat, database: Database, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("chat")
+def test_a_damaged_adapter_does_not_silence_the_assistant(database: Database, tmp_path: Path) -> None:
     with database.write() as session:
         asked = records.assistant_by_slug(session, "default")
         records.update_assistant(session, asked.id, adapter="default-v1")
@@ -163,7 +164,9 @@ def test_a_damaged_adapter_does_not_silence_the_assistant(chat: Chat, database: 
     assert turns[-1].text == "Two words" and turns[-1].adapter is None
 
 
-def test_the_adapter_of_the_assistant_answers(chat: Chat, engine: FakeEngine, database: Database, tmp_path: Path) -> None:
+def test_the_adapter_of_the_assistant_answers(
+    chat: Chat, engine: FakeEngine, database: Database, tmp_path: Path
+) -> None:
     with database.write() as session:
         asked = records.assistant_by_slug(session, "default")
         records.update_assistant(session, asked.id, adapter="default-v1")

@@ -13,9 +13,9 @@ from assistant.errors import BadInput, ThumbloopError
 from assistant.models import load_model, load_tokenizer
 from assistant.prompt import encode_messages
 from retrain import training
+from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
 from retrain.training import (
-    Recipe,
     Step,
     build_trainer,
     encode_rows,

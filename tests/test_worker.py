@@ -18,7 +18,7 @@ import pytest
 from assistant.adapters import check
 from assistant.errors import BadInput
 from retrain.child import spawn_worker
-from retrain.training import Recipe
+from retrain.recipe import Recipe
 from retrain.worker import in_a_sentence
 from tests.tiny import save_tiny
 
