@@ -56,12 +56,12 @@ def digest(folder: Path) -> str:
 def write_manifest(folder: Path, manifest: Manifest) -> None:
     """Write the manifest in one step, once all else in the folder is on disk. From then on the adapter exists."""
     for file in folder.iterdir():
-        _sync(file)
+        sync(file)
     temporary = folder / f".{MANIFEST}"
     temporary.write_text(manifest.model_dump_json(indent=1), encoding="utf-8")
-    _sync(temporary)
+    sync(temporary)
     os.replace(temporary, folder / MANIFEST)
-    _sync(folder)
+    sync(folder)
 
 
 def read_manifest(folder: Path) -> Manifest:
@@ -106,7 +106,8 @@ def check(folder: Path, *, model: str) -> Manifest:
     return manifest
 
 
-def _sync(path: Path) -> None:
+def sync(path: Path) -> None:
+    """Wait until a file or a folder's list of names is on disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -179,7 +179,7 @@ class Registry:
         (incoming / ROWS).write_text(json.dumps(_rows_trained_on(run_folder)), encoding="utf-8")
         folders.write_manifest(incoming, manifest)
         os.replace(incoming, final)
-        _sync_folder(self._adapters_dir)
+        folders.sync(self._adapters_dir)
 
     def _make_ready(self, assistant: Assistant, adapter: Adapter | None) -> None:
         """Check the files and bring the weights into memory, so that the switch itself cannot fail half-way."""
@@ -279,11 +279,3 @@ def _rows_trained_on(run_folder: Path) -> list[str]:
         for line in file.read_text(encoding="utf-8").splitlines():
             rows.update(json.loads(line)["rows"])
     return sorted(rows)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
