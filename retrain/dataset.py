@@ -73,6 +73,14 @@ def freeze(pair_set: PairSet, folder: Path, *, method: str, seed: int) -> dict[s
     }
 
 
+def write_synced(path: Path, data: bytes) -> None:
+    """Write a file of a run, and return once it is on disk."""
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def read(path: Path) -> list[dict[str, Any]]:
     """The lines of one of a run's files."""
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
@@ -184,10 +192,7 @@ def _said(text: str) -> list[dict[str, str]]:
 
 
 def _write(path: Path, rows: Iterable[dict[str, Any]]) -> str:
-    """Write lines and sync them to disk; their SHA-256."""
+    """Write lines; their SHA-256."""
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
-    with path.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    write_synced(path, data)
     return hashlib.sha256(data).hexdigest()

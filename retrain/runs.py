@@ -9,7 +9,7 @@ import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlmodel import Session, col, select
 
 from assistant.database import Database, new_id, utc_now
-from assistant.errors import BadInput, Conflict
+from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
 from feedback.evidence import gather
 from feedback.pairs import Pair, Single, build_pairs
 from retrain.child import read_progress, spawn_worker
-from retrain.dataset import CONFIG, LOG, choose_method, freeze
+from retrain.dataset import CONFIG, LOG, choose_method, freeze, write_synced
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Run, RunState
@@ -34,6 +34,11 @@ BUSY = (
     "This assistant is already being retrained. Wait until that run has ended, or cancel it first: "
     "one run at a time keeps each adapter's history clear."
 )
+NO_FOLDER = (
+    "The run's files could not be written ({why}). Free some space on the disk and try again; nothing is lost."
+)
+START_TAKES = timedelta(hours=1)
+"""A folder without a row that is older than this is of no start that is under way in another process."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +47,7 @@ class Ready:
 
     pairs: int
     new_pairs: int
-    """Pairs with something that was said after the last run began."""
+    """Pairs, and for KTO single thumbs too, with something that was said after the last run began."""
     kinds: dict[str, int]
     singles: int
     left_out: dict[str, int]
@@ -77,6 +82,7 @@ class Runs:
 
     def open(self) -> None:
         """Take up what an earlier process left, and begin to work through the queue."""
+        self._sweep()
         self._supervisor.open()
 
     def close(self) -> None:
@@ -86,7 +92,8 @@ class Runs:
     def start(self, assistant_id: str, *, asked_by: str, recipe: Mapping[str, Any] | None = None) -> Run:
         """Freeze what people said so far and queue a run on it.
 
-        Raises `BadInput` that says what is missing, `Conflict` while a run of this assistant is active, `NotFound`.
+        Raises `BadInput` that says what is missing, `Conflict` while a run of this assistant is active, `NotFound`, and
+        `ThumbloopError` for a disk that is full.
         """
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
@@ -98,16 +105,20 @@ class Runs:
         seed = int(run.id[:7], 16)
         run.config = self._config(run, assistant, why=why, recipe=Recipe.of({"seed": seed, **(recipe or {})}))
         folder = self.folder(run.id)
-        folder.mkdir()
-        counts = freeze(pair_set, folder, method=method, seed=seed)
-        run.counts = {**counts, "seen": _last_rows((*pair_set.pairs, *pair_set.singles))}
-        (folder / CONFIG).write_text(json.dumps(run.config, indent=1), encoding="utf-8")
         try:
+            folder.mkdir()
+            counts = freeze(pair_set, folder, method=method, seed=seed)
+            run.counts = {**counts, "seen": _last_rows((*pair_set.pairs, *pair_set.singles))}
+            write_synced(folder / CONFIG, json.dumps(run.config, indent=1).encode())
             with self._database.write() as session:
                 session.add(run)
-        except IntegrityError as exc:  # somebody else's run came first: the partial unique index says so
-            shutil.rmtree(folder)
-            raise Conflict(BUSY) from exc
+        except BaseException as exc:
+            shutil.rmtree(folder, ignore_errors=True)
+            if isinstance(exc, IntegrityError):  # somebody else's run came first: the partial unique index says so
+                raise Conflict(BUSY) from exc
+            if isinstance(exc, OSError):
+                raise ThumbloopError(NO_FOLDER.format(why=exc.strerror)) from exc
+            raise
         log.info("run %s of assistant %s is queued, by %s", run.id, assistant_id, method)
         self._supervisor.wake()
         return run
@@ -157,15 +168,28 @@ class Runs:
             (method, _), missing = choose_method(pair_set), ""
         except BadInput as exc:
             method, missing = "", str(exc)
+        counting: tuple[Pair | Single, ...] = pair_set.pairs
+        if method == "kto":
+            counting += pair_set.singles
         return Ready(
             pairs=len(pair_set.pairs),
-            new_pairs=sum(any(_is_new(row, seen) for row in pair.rows) for pair in pair_set.pairs),
+            new_pairs=sum(any(_is_new(row, seen) for row in one.rows) for one in counting),
             kinds=dict(Counter(pair.kind.value for pair in pair_set.pairs)),
             singles=len(pair_set.singles),
             left_out=pair_set.left_out,
             method=method,
             missing=missing,
         )
+
+    def _sweep(self) -> None:
+        """Remove folders that no row knows: of deleted assistants, and of starts that were killed half-way."""
+        with self._database.read() as session:
+            known = set(session.exec(select(Run.id)).all())
+        long_ago = (self._now() - START_TAKES).timestamp()
+        for folder in self._runs_dir.iterdir():
+            if folder.is_dir() and folder.name not in known and folder.stat().st_mtime < long_ago:
+                shutil.rmtree(folder, ignore_errors=True)
+                log.warning("removed the folder of run %s, which no longer exists", folder.name)
 
     def _config(self, run: Run, assistant: Assistant, *, why: str, recipe: Recipe) -> dict[str, Any]:
         """All that the child needs to know."""

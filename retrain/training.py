@@ -28,7 +28,7 @@ from retrain.scoring import log_likelihoods
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
 KL_PROBES = 8
-KL_EVERY = 10
+KL_TIMES = 5
 """The distance to the reference is measured this many times in a run."""
 
 
@@ -69,7 +69,8 @@ def train(
         )
     peft_model = load_trainable(model, parent, recipe)
     trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
-    probes = [row for row in encoded if not row.get("label", False)][:KL_PROBES]
+    disliked = [row for row in encoded if not row.get("label", False)]  # what a former adapter wrote, uncorrected
+    probes = sorted(disliked, key=_tokens)[:KL_PROBES]  # the shortest, so that measuring costs little
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Telling(peft_model, probes, on_step))
@@ -136,7 +137,7 @@ def build_trainer(
     folder: Path,
 ) -> Any:
     """TRL's trainer for encoded rows. It patches the model's forward, so the model must serve nobody."""
-    longest = max(len(row["prompt_ids"]) + max(len(row[name]) for name in _replies(row)) for row in encoded)
+    longest = max(map(_tokens, encoded))
     least, sequences = (1, 2) if method == "dpo" else (2, 1)  # KTO compares the rows that are computed together
     rows_at_once = _rows_at_once(recipe.batch_size, tokens=longest * sequences, least=least)
     large = rows_at_once * longest * sequences > TOKENS_AT_ONCE
@@ -185,8 +186,10 @@ def kto_weights(labels: Sequence[bool]) -> dict[str, float]:
     return {"desirable_weight": max(1.0, disliked / liked), "undesirable_weight": max(1.0, liked / disliked)}
 
 
-def _replies(row: Mapping[str, Any]) -> list[str]:
-    return [name for name in ("chosen_ids", "rejected_ids", "completion_ids") if name in row]
+def _tokens(row: Mapping[str, Any]) -> int:
+    """Of the prompt with the longer of its replies."""
+    replies = [row[name] for name in ("chosen_ids", "rejected_ids", "completion_ids") if name in row]
+    return len(row["prompt_ids"]) + max(map(len, replies))
 
 
 def _rows_at_once(batch_size: int, *, tokens: int, least: int) -> int:
@@ -213,7 +216,7 @@ class _Telling(TrainerCallback):  # type: ignore[misc]
         if "loss" not in logs:
             return
         left = (time.monotonic() - self._started) / state.global_step * (state.max_steps - state.global_step)
-        every = max(1, state.max_steps // KL_EVERY)
+        every = max(1, state.max_steps // KL_TIMES)
         measured = state.global_step % every == 0 or state.global_step == state.max_steps
         self._on_step(
             Step(

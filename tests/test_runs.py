@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
 from threading import Barrier, Thread
 
@@ -17,7 +18,7 @@ import pytest
 
 from assistant import records
 from assistant.database import Database, utc_now
-from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound
+from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound, ThumbloopError
 from assistant.tables import Assistant
 from feedback.ratings import compare, rate
 from retrain.runs import Runs
@@ -248,6 +249,39 @@ def test_a_rating_taken_back_is_in_no_later_run(assistant: Assistant, opened: Op
     run = runs.start(assistant.id, asked_by="admin")
     frozen = "".join(path.read_text() for path in runs.folder(run.id).glob("*.jsonl"))
     assert "Brief answer" in frozen and "taken back" not in frozen
+
+
+def test_thumbs_alone_are_new_feedback_too(opened: Opened, database: Database) -> None:
+    with database.write() as session:
+        made = add_assistant(session, slug="thumbs")
+        for number in range(16):
+            reply = add_turn(session, made, f"Question {number}?", f"Answer number {number} it is.")
+            rate(session, reply.id, rater="ann", value="up" if number % 2 else "down")
+    ready = opened(work=False).pairs_ready(made.id)
+    assert (ready.pairs, ready.singles, ready.method, ready.new_pairs) == (0, 16, "kto", 16)
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(
+    assistant: Assistant, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(ENOSPC, "No space left on device")
+
+    runs = opened(work=False)
+    monkeypatch.setattr("retrain.runs.freeze", full)
+    with pytest.raises(ThumbloopError, match=r"could not be written \(No space left on device\)"):
+        runs.start(assistant.id, asked_by="admin")
+    assert runs.latest(assistant.id) is None and not list(runs.folder("").iterdir())
+
+
+def test_folders_that_no_run_knows_go_at_the_next_start(assistant: Assistant, opened: Opened) -> None:
+    runs = opened(work=False)
+    kept = runs.start(assistant.id, asked_by="admin")
+    (runs.folder("of-a-killed-start")).mkdir()
+    opened(work=False)._sweep()
+    assert runs.folder("of-a-killed-start").is_dir()  # it may be under way in another process
+    opened(work=False, now=lambda: utc_now() + timedelta(hours=2))._sweep()
+    assert [folder.name for folder in runs.folder("").iterdir()] == [kept.id]
 
 
 def test_too_little_feedback_and_unknown_ids_are_told(database: Database, opened: Opened) -> None:
