@@ -34,9 +34,7 @@ BUSY = (
     "This assistant is already being retrained. Wait until that run has ended, or cancel it first: "
     "one run at a time keeps each adapter's history clear."
 )
-NO_FOLDER = (
-    "The run's files could not be written ({why}). Free some space on the disk and try again; nothing is lost."
-)
+NO_FOLDER = "The run's files could not be written ({why}). Free some space on the disk and try again; nothing is lost."
 START_TAKES = timedelta(hours=1)
 """A folder without a row that is older than this is of no start that is under way in another process."""
 
