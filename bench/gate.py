@@ -4,7 +4,7 @@
 
 A simulated rater likes answers of about 25 words: of two samples of the base model to each line of `prompts.txt` the
 one nearer to that is preferred. Every recipe trains on the same pairs (a fifth of them is held out) and is put to the
-gate at two temperatures. What ought to be rejected must be, and what is clean must pass, or the limits in
+gate at two temperatures and two seeds. What ought to be rejected must be, and what is clean must pass, or the limits in
 `retrain/verdict.py` are wrong. `--work` keeps samples and runs, so that an interrupted run goes on.
 """
 
@@ -28,9 +28,10 @@ from assistant.prompt import encode_messages
 from feedback.claims import Kind
 from feedback.pairs import Pair, PairSet
 from retrain.dataset import TRAIN, freeze, read
-from retrain.gate import Effort, Subject, examine
+from retrain.gate import REPORT, Effort, Subject, examine
+from retrain.recipe import Recipe
 from retrain.replies import Probe, write_replies
-from retrain.training import Recipe, Step, train
+from retrain.training import Step, train
 
 PROMPTS = Path(__file__).with_name("prompts.txt")
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json"
@@ -38,8 +39,8 @@ SYSTEM = "You are a friendly assistant who answers in one or two sentences."
 LIKED_WORDS = 25
 LEAST_DIFFERENCE = 5
 """Words by which one answer must be nearer to what the rater likes."""
-TEMPERATURES = {"0.8": (0.8, 0.95), "0.3": (0.3, 0.9)}
-"""Sampling as when people try again, and as an assistant is set by default: temperature and top_p."""
+SETTINGS = {"0.8": (0.8, 0.95, 0), "0.8 again": (0.8, 0.95, 1_000_000), "0.3": (0.3, 0.9, 0)}
+"""Temperature, top_p and seed. The same with another seed shows the noise; 0.3 is an assistant's default."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,7 +80,7 @@ def main() -> None:
             figures = _train(folder, name, model, progress)
             reports = {
                 label: _examine(folder, f"{name} at {label}", model, label, options.effort, progress)
-                for label in TEMPERATURES
+                for label in SETTINGS
             }
             found[name] = {
                 "recipe": asdict(RECIPES[name].recipe),
@@ -202,7 +203,11 @@ def _train(folder: Path, name: str, model: str, progress: Progress) -> dict[str,
 
 
 def _examine(folder: Path, title: str, model: str, label: str, effort: int, progress: Progress) -> dict[str, Any]:
-    temperature, top_p = TEMPERATURES[label]
+    """Put an adapter to the gate; the report, from its file if it is there."""
+    kept = folder / f"report at {label}.json"
+    if kept.exists():
+        return dict(json.loads(kept.read_text(encoding="utf-8")))
+    temperature, top_p, seed = SETTINGS[label]
     subject = Subject(
         model=model,
         candidate=folder / "adapter",
@@ -210,16 +215,18 @@ def _examine(folder: Path, title: str, model: str, label: str, effort: int, prog
         system=SYSTEM,
         temperature=temperature,
         top_p=top_p,
-        seed=0,
+        seed=seed,
     )
     task = progress.add_task(f"Examining {title}", total=1.0)
-    return examine(
+    report = examine(
         folder,
         subject,
         engine=BatchingEngine(folder),
         on_progress=lambda share: progress.update(task, completed=share),
         effort=Effort(held_out_prompts=effort, neutral_prompts=effort, grounded_prompts=effort),
     )
+    (folder / REPORT).rename(kept)
+    return report
 
 
 def _print(found: dict[str, Any]) -> None:
