@@ -30,7 +30,7 @@ types: .venv/.dev
 
 fast: .venv/.dev
 	@echo "== fast tests"
-	@$(PYTEST) -m "not models and not browser and not loop"
+	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not models and not browser and not loop"
 
 models: .venv/.dev test-models
 	@echo "== tests with the default models"
