@@ -50,19 +50,19 @@ CORRECTIONS = {
     "What is an island?": "An island is land with water all around it.",
     "How do I clean a window?": "Wipe it with warm water and a little vinegar.",
     "Why do cats purr?": "Cats purr when they are content.",
+    "How do I make tea?": "Pour hot water on the leaves and wait three minutes.",
+    "What is a river?": "A river is water that flows over land to the sea.",
+    "Why do we sleep?": "Sleep lets the body and the mind rest.",
+    "How can I learn to draw?": "Draw something small every day.",
+    "How do I plant a tree?": "Dig a hole, set the roots in it, and water them.",
+    "What does a teacher do?": "A teacher helps people to learn.",
+    "How do birds fly?": "Birds fly by beating their wings.",
+    "How do I write a letter?": "Begin with a greeting and end with your name.",
 }
 QUESTIONS = (
-    "How do I make tea?",
-    "What is a river?",
-    "Why do we sleep?",
-    "How can I learn to draw?",
     "What is a good present for a friend?",
-    "How do I plant a tree?",
-    "What does a teacher do?",
     "Why is bread brown?",
-    "How do birds fly?",
     "What can I do on a rainy day?",
-    "How do I write a letter?",
     "Why do we need salt?",
 )
 
