@@ -120,10 +120,14 @@ def examine(
         on_scored=progress.step,
     )
     measures = _measure(probes, before, after, scores)
-    report = _report(subject, measures, effort=effort) | {
-        "examples": _examples(probes, before, after, pairs),
-        "timings": {"generate_s": round(generated - started, 1), "score_s": round(time.monotonic() - generated, 1)},
-    }
+    report = (
+        judged(measures)
+        | _method(subject, effort=effort)
+        | {
+            "examples": _examples(probes, before, after, pairs),
+            "timings": {"generate_s": round(generated - started, 1), "score_s": round(time.monotonic() - generated, 1)},
+        }
+    )
     _write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
     log.info("Gate of run %s: passed=%s", folder.name, report["verdict"]["passed"])
     return report
@@ -217,19 +221,25 @@ def _held_out(gains: Sequence[Gain]) -> HeldOut:
     )
 
 
-def _report(subject: Subject, measures: Measures, *, effort: Effort) -> dict[str, Any]:
+def judged(measures: Measures) -> dict[str, Any]:
+    """The part of a report that says what the figures mean."""
     verdict = judge(measures)
     return {
         "verdict": {"passed": verdict.passed, "sentence": verdict.sentence},
         "checks": [asdict(check) for check in verdict.checks],
+        "measures": asdict(measures),
+    }
+
+
+def _method(subject: Subject, *, effort: Effort) -> dict[str, Any]:
+    return {
         "method": {
             "against": subject.active.name if subject.active else None,
             "temperature": subject.temperature,
             "top_p": subject.top_p,
             "seed": subject.seed,
             "effort": asdict(effort),
-        },
-        "measures": asdict(measures),
+        }
     }
 
 

@@ -4,7 +4,9 @@ Pure. The limits come from real runs, `bench/gate.py`, whose figures and replies
 """
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 MAX_FLUENCY_RATIO = 1.10
 MIN_ENTROPY_RATIO = 0.6
@@ -14,8 +16,11 @@ MAX_REPETITION_RISE = 0.10
 MAX_LOOPS_RISE = 0.10
 MAX_EMPTY_RISE = 0.05
 MAX_CUT_OFF_RISE = 0.20
-LENGTH_FACTOR = 2.0
-GROUNDED_LOSS = 3
+MIN_LENGTH_SHARE = 0.25
+"""Whom people like brief may be half as long as what they liked; what was wrecked had an eighth of the length."""
+MAX_LENGTH_FACTOR = 2.0
+GROUNDED_LOSS = 4
+"""Greedy answers of the same weights differ by one or two of sixteen from batch to batch."""
 MAX_CHANCE = 0.2
 """Rarer than this, a share of preferred pairs is not taken for the toss of a coin. Runs may have as few as three."""
 
@@ -65,6 +70,16 @@ class Measures:
     candidate: Side
     held_out: HeldOut
     grounded_questions: int
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> "Measures":
+        """The measures of a report, as `asdict` stored them."""
+        return cls(
+            active=Side(**stored["active"]),
+            candidate=Side(**stored["candidate"]),
+            held_out=HeldOut(**stored["held_out"]),
+            grounded_questions=stored["grounded_questions"],
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +163,7 @@ def _variety(measures: Measures) -> tuple[Check, ...]:
 def _form(measures: Measures) -> tuple[Check, ...]:
     active, candidate, held_out = measures.active, measures.candidate, measures.held_out
     known = [length for length in (active.tokens, held_out.chosen_tokens) if length > 0] or [candidate.tokens]
-    least, most = min(known) / LENGTH_FACTOR, max(known) * LENGTH_FACTOR
+    least, most = min(known) * MIN_LENGTH_SHARE, max(known) * MAX_LENGTH_FACTOR
     said = (
         f"Its replies have {candidate.tokens:.0f} tokens on average (what serves: {active.tokens:.0f}; "
         f"preferred replies: {held_out.chosen_tokens:.0f})."

@@ -1,10 +1,14 @@
+import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from retrain.verdict import HeldOut, Measures, Side, judge, needed_to_beat_chance
 
+RUNS = json.loads((Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json").read_text(encoding="utf-8"))
+"""Real runs on the default model whose worth is known, by `bench/gate.py`."""
 SIDE = Side(
     replies=48,
     tokens=80.0,
@@ -50,11 +54,11 @@ def test_a_candidate_that_learned_and_writes_as_well_passes(candidate: dict[str,
         ({"self_similarity": 0.5}, "sameness"),
         ({"repetition": 0.2}, "repetition"),
         ({"loops": 0.2}, "loops"),
-        ({"tokens": 15.0}, "not too short"),
+        ({"tokens": 9.0}, "not too short"),
         ({"tokens": 200.0}, "not too long"),
         ({"empty": 0.1}, "empty replies"),
         ({"cut_off": 0.8}, "unfinished replies"),
-        ({"grounded": 6}, "answers from sources"),
+        ({"grounded": 5}, "answers from sources"),
     ],
 )
 def test_harm_by_one_figure_is_enough_to_be_rejected(candidate: dict[str, Any], name: str) -> None:
@@ -94,3 +98,19 @@ def test_a_report_reads_as_sentences_with_figures() -> None:
     assert sentences["answers from sources"] == (
         "It answers 6 of 16 questions about a given passage right (what serves: 10)."
     )
+
+
+@pytest.mark.parametrize("name", ["wrecked", "clean"])
+@pytest.mark.parametrize("setting", ["0.8", "0.8 again", "0.3"])
+def test_the_limits_tell_real_runs_apart(name: str, setting: str) -> None:
+    run = RUNS[name]
+    verdict = judge(Measures.of(run["reports"][setting]["measures"]))
+    assert verdict.passed is run["good"], verdict.sentence
+
+
+def test_the_same_weights_with_other_seeds_are_within_the_limits() -> None:
+    once, again = (Measures.of(RUNS["clean"]["reports"][setting]["measures"]) for setting in ("0.8", "0.8 again"))
+    for side in ("active", "candidate"):
+        for one, other in ((once, again), (again, once)):
+            verdict = judge(replace(once, active=getattr(one, side), candidate=getattr(other, side)))
+            assert verdict.passed, verdict.sentence
