@@ -30,11 +30,11 @@ types: .venv/.dev
 
 fast: .venv/.dev
 	@echo "== fast tests"
-	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 -m "not models and not browser and not loop"
+	@OMP_NUM_THREADS=1 $(PYTEST) -n 2 --dist loadfile -m "not models and not process and not browser and not loop"
 
 models: .venv/.dev test-models
-	@echo "== tests with the default models"
-	@$(PYTEST) -m models
+	@echo "== tests with the default models and with training processes"
+	@$(PYTEST) -m "models or process"
 
 browser: .venv/.dev test-models
 	@echo "== tests in a browser"

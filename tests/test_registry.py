@@ -334,6 +334,7 @@ place.register(run_id, Path(run_folder))
 """
 
 
+@pytest.mark.process
 def test_killed_between_files_and_row_the_next_start_cleans_up_and_goes_on(house: House, base: str) -> None:
     run_id = house.finish_run()
     arguments = [str(house.database.engine.url), str(house.adapters_dir), base, run_id, str(house.run_folder(run_id))]

@@ -94,6 +94,7 @@ def result(folder: Path) -> dict[str, str]:
     return dict(json.loads((folder / "result.json").read_text()))
 
 
+@pytest.mark.process
 def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model: str) -> None:
     folder = write_run(tmp_path / "run", model)
     with child(folder) as process:
@@ -110,6 +111,7 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
     assert "Secret question" not in (folder / "worker.log").read_text()
 
 
+@pytest.mark.process
 def test_it_ends_with_its_parent_and_a_second_attempt_ends_when_asked_to(tmp_path: Path, model: str) -> None:
     folder = write_run(tmp_path / "run", model, recipe=asdict(Recipe(epochs=10_000, batch_size=2)))
     parent = "import sys, time; from pathlib import Path; from retrain.child import spawn_worker\n"
@@ -132,6 +134,7 @@ def test_it_ends_with_its_parent_and_a_second_attempt_ends_when_asked_to(tmp_pat
     assert result(folder)["state"] == "cancelled"
 
 
+@pytest.mark.process
 def test_what_goes_wrong_is_told_in_a_sentence(tmp_path: Path) -> None:
     folder = write_run(tmp_path / "run", str(tmp_path / "no-model"))
     with child(folder) as process:
