@@ -3,6 +3,7 @@
 import io
 import json
 from collections.abc import Callable
+from errno import EACCES
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,26 @@ def test_ingest_reads_folders_and_tells_what_it_could_not(run: Run, answered: st
     (folder / "broken.pdf").unlink()
     assert "bees.md: unchanged" in run("ingest", str(folder))[1]
     assert run("ingest", "--rebuild")[0] == 0
+
+
+def test_a_file_that_may_not_be_read_is_named_and_the_others_go_in(
+    run: Run, answered: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    del answered
+    names = [tmp_path / "locked.md", tmp_path / "open.md"]
+    for path in names:
+        path.write_text(f"# {path.stem}\n\nSome words about hives.\n")
+    read = Path.read_bytes
+
+    def refuse(path: Path) -> bytes:
+        if path.name == "locked.md":
+            raise PermissionError(EACCES, "Permission denied")
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    code, said, _ = run("ingest", *map(str, names))
+    said = " ".join(said.split())
+    assert code == 1 and "could not be read: Permission denied" in said and "open.md: added" in said
 
 
 def test_feedback_goes_out_and_comes_in(run: Run, answered: str, tmp_path: Path) -> None:

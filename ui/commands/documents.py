@@ -38,7 +38,13 @@ def ingest(
                 with database.read() as session:
                     assistant_id = records.assistant_by_slug(session, assistant).id
             for number, path in enumerate(paths, 1):
-                for done in knowledge.ingest(assistant_id, [Upload(name=path.name, data=path.read_bytes())]):
+                try:
+                    upload = Upload(name=path.name, data=path.read_bytes())
+                except OSError as exc:
+                    failed += 1
+                    out.print(f"{path} could not be read: {exc.strerror}. Check its permissions.", highlight=False)
+                    continue
+                for done in knowledge.ingest(assistant_id, [upload]):
                     failed += done.state == "failed"
                     out.print(done.error or f"{done.name}: {done.state}, {done.chunks} passages", highlight=False)
                 bar("Reading files", number / len(paths))
