@@ -81,7 +81,7 @@ class Adapter(SQLModel, table=True):
     run_id: str | None = Field(default=None, foreign_key="run.id", ondelete="SET NULL")
     model: str
     sha256: str
-    """Of `adapter_model.safetensors`."""
+    """Of its weights and configuration, as in its manifest."""
     metrics: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     created_at: datetime = Field(default_factory=utc_now)
 
