@@ -74,11 +74,13 @@ def freeze(pair_set: PairSet, folder: Path, *, method: str, seed: int) -> dict[s
 
 
 def write_synced(path: Path, data: bytes) -> None:
-    """Write a file of a run, and return once it is on disk."""
-    with path.open("wb") as file:
+    """Write a file of a run in one step, and return once it is on disk: there is all of it, or none."""
+    temporary = path.with_name(f".{path.name}")
+    with temporary.open("wb") as file:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
+    os.replace(temporary, path)
 
 
 def read(path: Path) -> list[dict[str, Any]]:

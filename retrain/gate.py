@@ -6,7 +6,6 @@ folder and writes `report.json` there; it knows neither the database nor what be
 
 import json
 import logging
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from threading import Lock
 from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
+from retrain.dataset import write_synced
 from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
 from retrain.replies import Probe, Written, asked_probes, grounded_probes, neutral_probes, write_replies
 from retrain.scoring import Answered, Gain, Pair, Scores, score
@@ -128,7 +128,7 @@ def examine(
             "timings": {"generate_s": round(generated - started, 1), "score_s": round(time.monotonic() - generated, 1)},
         }
     )
-    _write_whole(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False))
+    write_synced(folder / REPORT, json.dumps(report, indent=1, ensure_ascii=False).encode())
     log.info("Gate of run %s: passed=%s", folder.name, report["verdict"]["passed"])
     return report
 
@@ -264,15 +264,6 @@ def _examples(probes: _Probes, before: _Replies, after: _Replies, pairs: Sequenc
         for probe, old, new in zip(probes.grounded, before.grounded, after.grounded, strict=True)
     ]
     return {"held_out": held_out[:EXAMPLES], "neutral": neutral[:EXAMPLES], "grounded": grounded}
-
-
-def _write_whole(path: Path, text: str) -> None:
-    temporary = path.with_name(f".{path.name}")
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
 
 
 def _mean(values: Sequence[float]) -> float:

@@ -27,7 +27,7 @@ from assistant.database import utc_now
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, TRAIN, TRAIN_SINGLES, read
+from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, TRAIN, TRAIN_SINGLES, read, write_synced
 from retrain.recipe import Recipe
 from retrain.training import Step, train
 
@@ -155,12 +155,7 @@ def _clear(folder: Path) -> None:
 
 
 def _write_result(folder: Path, result: Mapping[str, str]) -> None:
-    temporary = folder / f".{RESULT}"
-    with temporary.open("w", encoding="utf-8") as file:
-        file.write(json.dumps(result))
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, folder / RESULT)
+    write_synced(folder / RESULT, json.dumps(result).encode())
 
 
 def _end_cancelled(folder: Path) -> None:
