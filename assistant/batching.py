@@ -40,6 +40,7 @@ class BatchingEngine:
         self._lock = Lock()
         self._tokenizers: dict[str, PreTrainedTokenizerBase] = {}
         self._configs: dict[str, Any] = {}
+        self._parameters: dict[str, int] = {}
         self._versions: OrderedDict[Key, Future[Version]] = OrderedDict()
         """Loaded or loading, the one used last at the end."""
         self._streams: dict[Key, int] = {}
@@ -56,6 +57,13 @@ class BatchingEngine:
     def context_tokens(self, model: str) -> int:
         """How many tokens, prompt and reply together, the model and its block cache can hold."""
         return context_tokens(self._config(model))
+
+    def parameters(self, model: str) -> int:
+        """How many parameters the model has. Raises `ModelUnavailable`."""
+        path = self._path(model)
+        if path not in self._parameters:
+            self._parameters[path] = models.count_parameters(path)
+        return self._parameters[path]
 
     def load(self, weights: Weights) -> None:
         """Bring the weights into memory and warm them up. Raises `ModelUnavailable`, `AdapterRefused`."""

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from sqlmodel import Session
 
@@ -19,7 +19,8 @@ from assistant import records
 from assistant.database import Database
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ThumbloopError
-from assistant.prompt import ChatMessage, Source, cited_numbers, compose, encode_messages
+from assistant.grounding import Grounding, Retriever
+from assistant.prompt import ChatMessage, cited_numbers, encode_messages
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 
 logger = logging.getLogger(__name__)
@@ -28,27 +29,6 @@ MAX_MESSAGE_CHARS = 8_000
 SAVE_EVERY_S = 1.0
 RETRY_TEMPERATURE = 0.8
 """A second answer is sampled at least this freely, so that it is not the first one again."""
-
-
-class Passage(Source, Protocol):
-    """What a turn needs of a passage that retrieval found."""
-
-    @property
-    def chunk(self) -> str: ...
-    @property
-    def document(self) -> str: ...
-    @property
-    def score(self) -> float: ...
-    @property
-    def start(self) -> int: ...
-    @property
-    def end(self) -> int: ...
-
-
-class Retriever(Protocol):
-    """Finds passages; `assistant.knowledge.Knowledge` is one."""
-
-    def search(self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0) -> Sequence[Passage]: ...
 
 
 @dataclass(frozen=True)
@@ -89,7 +69,7 @@ class Chat:
     ) -> None:
         self._database = database
         self._engine = engine
-        self._knowledge = knowledge
+        self._grounding = Grounding(engine=engine, knowledge=knowledge)
         self._adapters_dir = adapters_dir
         self._new_seed = new_seed
 
@@ -143,20 +123,9 @@ class Chat:
 
     def _plan(self, asked: Assistant, question: str, earlier: Sequence[Message], asked_at: float) -> _Plan:
         weights, adapter = self._weights(asked)
-        room = min(asked.context_tokens, self._engine.context_tokens(weights.model)) - asked.max_new_tokens
-        found: Sequence[Passage] = ()
-        if asked.passages > 0:
-            found = self._knowledge.search(asked.id, question, passages=asked.passages, min_score=asked.min_score)
-        prompt = compose(
-            self._engine.tokenizer(weights.model),
-            question,
-            system=asked.system_prompt,
-            history=_history(earlier),
-            passages=found,
-            budget=room,
-        )
-        sources = [_source(n, passage) for n, passage in enumerate(found[: prompt.passages], 1)]
-        return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, sources, self._sampling(asked), asked_at)
+        prompt = self._grounding.compose(asked, question, history=_history(earlier))
+        sampling = self._sampling(asked)
+        return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
 
     def _sampling(self, asked: Assistant, *, at_least: float = 0.0) -> Sampling:
         return Sampling(
@@ -280,18 +249,3 @@ def _history(earlier: Sequence[Message]) -> list[ChatMessage]:
         if answer.text.strip():
             turns += [{"role": "user", "content": question.text}, {"role": "assistant", "content": answer.text}]
     return turns
-
-
-def _source(n: int, passage: Passage) -> dict[str, Any]:
-    return {
-        "n": n,
-        "chunk": passage.chunk,
-        "document": passage.document,
-        "title": passage.title,
-        "heading": passage.heading,
-        "text": passage.text,
-        "score": round(float(passage.score), 4),
-        "start": passage.start,
-        "end": passage.end,
-        "cited": False,
-    }

@@ -53,6 +53,10 @@ class Engine(Protocol):
         """How many tokens, prompt and reply together, the model and the engine can hold."""
         ...
 
+    def parameters(self, model: str) -> int:
+        """How many parameters the model has. Raises `ModelUnavailable`."""
+        ...
+
     def load(self, weights: Weights) -> None:
         """Make the weights ready, so that a switch to them costs the next reader nothing.
 

@@ -84,6 +84,10 @@ class FakeEngine:
         """8192, as the default model has."""
         return CONTEXT_TOKENS
 
+    def parameters(self, model: str) -> int:  # noqa: ARG002, all models are alike
+        """135 million, as the default model has."""
+        return 135_000_000
+
     def load(self, weights: Weights) -> None:
         """Note the weights."""
         self.loaded.append(weights)

@@ -30,6 +30,7 @@ __all__ = [
     "DEFAULT_CHAT",
     "DEFAULT_EMBEDDING",
     "compute_dtype",
+    "count_parameters",
     "device",
     "fetch_defaults",
     "load_config",
@@ -77,6 +78,13 @@ def load_tokenizer(path: str) -> PreTrainedTokenizerBase:
 def load_config(path: str) -> Any:
     """The configuration of a resolved model's text part, without its weights. Raises `ModelUnavailable`."""
     return _load(AutoConfig, path).get_text_config()
+
+
+def count_parameters(path: str) -> int:
+    """How many parameters a resolved model has, told from its configuration alone. Raises `ModelUnavailable`."""
+    config = load_config(path)
+    with _told(path), torch.device("meta"):
+        return int(AutoModelForCausalLM.from_config(config).num_parameters())
 
 
 def load_model(path: str, *, dtype: torch.dtype, device: torch.device | str) -> PreTrainedModel:

@@ -19,7 +19,12 @@ from assistant.errors import BadInput, ModelUnavailable
 ChatMessage = dict[str, str]
 """`{"role": "system" | "user" | "assistant", "content": text}`, as transformers and TRL write it."""
 
-SOURCES_HEADER = "Answer the question from these sources. Cite the source you used like this: [1]."
+REFUSAL = "I don't find that in the documents."
+SOURCES_HEADER = (
+    "Answer the question from these sources, quote the words that answer it, and cite their source like this: [1]. "
+    f"If no source answers it, say: {REFUSAL}"
+)
+NO_SOURCES_HEADER = f"The documents have nothing that fits this. If it asks for a fact, say: {REFUSAL}"
 CITATION = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
 
 
@@ -50,17 +55,19 @@ def compose(
     system: str,
     history: Sequence[ChatMessage] = (),
     passages: Sequence[Source] = (),
+    searched: bool = False,
     budget: int,
 ) -> Prompt:
     """Compose the prompt for a question within `budget` tokens.
 
     System prompt and question always go in; then the passages in their order, as long as they fit; then the history
-    from its end, in whole turns. The passages stand in the last message, so that the prefix before them stays the same
+    from its end, in whole turns. `searched` says that there are documents, so that the model is told if no passage
+    was found. The passages stand in the last message, so that the prefix before them stays the same
     from turn to turn. Raises `BadInput` if system prompt and question alone do not fit.
     """
 
     def encoded(kept: Sequence[ChatMessage], used: int) -> Prompt:
-        content = _with_sources(question, passages[:used])
+        content = _with_sources(question, passages[:used], searched=searched and not passages)
         messages = [_message("system", system), *kept, _message("user", content)]
         return Prompt(messages, encode_messages(tokenizer, messages), used)
 
@@ -121,9 +128,9 @@ def cited_numbers(reply: str, *, sources: int) -> set[int]:
     return {n for n in numbers if 1 <= n <= sources}
 
 
-def _with_sources(question: str, passages: Sequence[Source]) -> str:
+def _with_sources(question: str, passages: Sequence[Source], *, searched: bool) -> str:
     if not passages:
-        return question
+        return f"{NO_SOURCES_HEADER}\n\nQuestion: {question}" if searched else question
     blocks = (f"[{n}] {_label(passage)}\n{passage.text.strip()}" for n, passage in enumerate(passages, 1))
     return "\n\n".join([SOURCES_HEADER, *blocks, f"Question: {question}"])
 

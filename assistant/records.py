@@ -71,6 +71,8 @@ def update_assistant(session: Session, assistant_id: str, **settings: Any) -> As
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     for name, (low, high) in LIMITS.items():
         value = settings.get(name, low)
+        if value is None and name == "min_score":
+            continue
         if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
             raise BadInput(
                 f"{name.replace('_', ' ').capitalize()} must be between {low:g} and {high:g}, not {value!r}."

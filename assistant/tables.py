@@ -10,6 +10,15 @@ from sqlmodel import Field, SQLModel
 from assistant.database import new_id, state_type, utc_now
 
 
+class Focus(StrEnum):
+    """What a question is answered from."""
+
+    auto = "auto"
+    """Sentences for small models, passages for others."""
+    passages = "passages"
+    sentences = "sentences"
+
+
 class Assistant(SQLModel, table=True):
     """A persona with its documents, model and adapter."""
 
@@ -23,10 +32,11 @@ class Assistant(SQLModel, table=True):
     """`default` is what `THUMBLOOP_MODEL` names; else a hub id or a local folder."""
     adapter: str | None = None
     """Id of the adapter that it serves (a folder of that name in the adapters folder); none is the base model."""
-    passages: int = 3
-    """How many passages a question is answered from; 0 turns retrieval off."""
-    min_score: float = 0.0
-    """Passages whose cosine similarity to the question is lower are left out."""
+    focus: Focus = Field(default=Focus.auto, sa_type=state_type(Focus))
+    passages: int = 4
+    """How many passages or sentences a question is answered from; 0 turns retrieval off."""
+    min_score: float | None = None
+    """Passages that match the question less are left out, and all sentences if the best does; none: as learned."""
     context_tokens: int = 1536
     """Budget of the whole prompt in the chat model's tokens."""
     max_new_tokens: int = 256

@@ -9,11 +9,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
 from assistant.errors import ModelUnavailable
+from assistant.knowledge.focus import Tokens
 from assistant.knowledge.vectors import Vectors
+from assistant.models import compute_dtype
 
 BATCH = 32
 
@@ -29,6 +32,7 @@ class Embedder:
                 f"The embedding model at {path} could not be loaded ({type(exc).__name__}). "
                 "Run `thumbloop doctor`, or set THUMBLOOP_EMBEDDING_MODEL to a sentence-transformers model."
             ) from exc
+        self._half = compute_dtype() is torch.bfloat16
         self._dimensions = int(self._model.get_embedding_dimension())
         self._encoding = threading.Lock()  # fast tokenizers panic when two threads set their truncation; held per batch
         fast = self._model.tokenizer
@@ -46,15 +50,33 @@ class Embedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of length 1, shape (texts, dimensions). Raises `ValueError` for a text longer than `max_tokens`."""
-        for text in texts:
-            if (tokens := self.count(text)) > self.max_tokens:
-                raise ValueError(f"a text has {tokens} tokens, and the embedding model reads only {self.max_tokens}")
+        self._require_fitting(texts)
         vectors = [np.zeros((0, self._dimensions), dtype=np.float32)]
         for first in range(0, len(texts), BATCH):
             batch = list(texts[first : first + BATCH])
             with self._encoding:
                 vectors.append(self._model.encode(batch, normalize_embeddings=True, show_progress_bar=False))
         return np.concatenate(vectors)
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """The vectors of single tokens, without the special ones. Raises `ValueError` as `embed` does."""
+        self._require_fitting(texts)
+        found: list[Tokens] = []
+        for first in range(0, len(texts), BATCH):
+            batch = list(texts[first : first + BATCH])
+            with self._encoding, torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._half):
+                read = self._model.encode(batch, output_value="token_embeddings", show_progress_bar=False)
+            for text, states in zip(batch, read, strict=True):
+                encoded = self.tokenizer.encode(text)
+                plain = [at for at, special in enumerate(encoded.special_tokens_mask) if not special]
+                vectors = torch.nn.functional.normalize(states[plain].float(), dim=-1).cpu().numpy()
+                found.append(Tokens(tuple(encoded.ids[at] for at in plain), vectors))
+        return found
+
+    def _require_fitting(self, texts: Sequence[str]) -> None:
+        for text in texts:
+            if (tokens := self.count(text)) > self.max_tokens:
+                raise ValueError(f"a text has {tokens} tokens, and the embedding model reads only {self.max_tokens}")
 
     def _fingerprint(self) -> str:
         """Tells models apart whatever their folders are called: a hash of their biases and norms, which are small."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from assistant.knowledge.focus import Tokens
 from assistant.knowledge.vectors import Vectors
 
 _TOKEN = re.compile(r"\w{1,12}|[^\w\s]")
@@ -24,6 +25,14 @@ class HashEmbedder:
     def count(self, text: str) -> int:
         """How many tokens a text has, and two as a real model's special tokens."""
         return len(_TOKEN.findall(text)) + 2
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        """A vector for each token, the same for the same word in every text."""
+        found = []
+        for text in texts:
+            places = [zlib.crc32(token.encode()) % self._dimensions for token in _TOKEN.findall(text.lower())]
+            found.append(Tokens(tuple(places), np.eye(self._dimensions, dtype=np.float32)[places]))
+        return found
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """Vectors of length 1. Raises `ValueError` for a text longer than `max_tokens`."""

@@ -13,6 +13,7 @@ import numpy as np
 from chromadb.errors import ChromaError
 from semantic_text_splitter import TextSplitter
 
+from assistant.knowledge.focus import Tokens
 from assistant.knowledge.vectors import Vectors, VectorStore
 from assistant.knowledge.words import WordIndex
 
@@ -38,6 +39,7 @@ class EmbeddingModel(Protocol):
     def max_tokens(self) -> int: ...
     def count(self, text: str) -> int: ...
     def embed(self, texts: Sequence[str]) -> Vectors: ...
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]: ...
 
 
 @dataclass(frozen=True)

@@ -21,12 +21,19 @@ from assistant.errors import Conflict, DocumentUnreadable, NotFound
 from assistant.knowledge import rows
 from assistant.knowledge.chunks import Piece, embedding_text, split
 from assistant.knowledge.documents import Parsed, display_name, is_markdown, parse
+from assistant.knowledge.focus import best_sentences
 from assistant.knowledge.index import EmbeddingModel, Entry, Hit, Index
 from assistant.knowledge.rows import DocumentSummary, Passage
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant, Document
 
 logger = logging.getLogger(__name__)
+
+PASSAGE_MIN_SCORE = 0.25
+SENTENCE_MIN_SCORE = 0.47
+"""Where nothing else is set: below, the documents hardly ever answer the question (`bench/threshold.py`)."""
+READ_PASSAGES = 8
+"""From the sentences of so many passages the best are chosen."""
 
 Progress = Callable[[str, int, int], None]
 """Told the name of what was just finished, how many are done, and of how many."""
@@ -112,19 +119,45 @@ class Knowledge:
             with self._changing.setdefault(assistant_id, threading.Lock()):
                 self._sync(index, assistant_id)
 
-    def search(self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0) -> list[Passage]:
+    def search(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> list[Passage]:
         """The passages for a question, best first by fused rank, without those of a cosine below `min_score`.
 
-        Looks at the rows as they are now; while another thread is ingesting, at those from before. Raises `Conflict`
-        if another process owns the index.
+        Without one, `PASSAGE_MIN_SCORE` holds. Looks at the rows as they are now; while another thread is ingesting, at
+        those from before. Raises `Conflict` if another process owns the index.
         """
-        if passages <= 0 or not query.strip():
+        least = PASSAGE_MIN_SCORE if min_score is None else min_score
+        if limit <= 0 or not query.strip():
             return []
         index = self._owned_index()
         self._refresh(index, assistant_id)
         hits = self._search(index, assistant_id, query)
         with self._database.read() as session:
-            return rows.passages(session, {hit.id: hit.score for hit in hits if hit.score >= min_score})[:passages]
+            return rows.passages(session, {hit.id: hit.score for hit in hits if hit.score >= least})[:limit]
+
+    def sentences(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> list[Passage]:
+        """The sentences for a question as passages, best first; none if the best one's score is below `min_score`.
+
+        The scores are of another kind than those of `search`: see `best_sentences`. Without a `min_score`,
+        `SENTENCE_MIN_SCORE` holds. Raises as `search` does.
+        """
+        least = SENTENCE_MIN_SCORE if min_score is None else min_score
+        passages = self.search(assistant_id, query, limit=max(limit, READ_PASSAGES), min_score=0.0)
+        ranked = best_sentences(self._embedder, query, passages)
+        fitting = max((sentence.score for sentence in ranked), default=0.0) >= least
+        return ranked[:limit] if fitting else []
+
+    def locate(self, assistant_id: str, quote: str) -> Passage:
+        """Where a piece of text stands in an assistant's documents. Raises `NotFound`."""
+        with self._database.read() as session:
+            found = rows.locate(session, assistant_id, quote)
+        if found is None:
+            raise NotFound(f"No document says {quote!r} word for word. Correct the quotation, or add the document.")
+        return found
+
+    def has_documents(self, assistant_id: str) -> bool:
+        """Whether an assistant knows any document."""
+        with self._database.read() as session:
+            return bool(rows.document_ids(session, assistant_id))
 
     def rebuild(self, progress: Progress | None = None) -> None:
         """Split and embed all documents anew from the database. Raises `Conflict` if another process owns the index."""

@@ -88,6 +88,29 @@ def store(session: Session, document_id: str, pieces: Sequence[Piece]) -> None:
     session.execute(insert(Chunk), values)
 
 
+def locate(session: Session, assistant_id: str, quote: str) -> Passage | None:
+    """Where a piece of text stands in an assistant's documents, with the chunk that it begins in."""
+    query = select(Document).where(
+        Document.assistant_id == assistant_id, col(Document.text).contains(quote, autoescape=True)
+    )
+    document = session.exec(query.order_by(col(Document.id))).first()
+    start = document.text.find(quote) if document else -1
+    if document is None or start < 0:  # the database's comparison may ignore case
+        return None
+    within = select(Chunk).where(Chunk.document_id == document.id, Chunk.start <= start)
+    chunk = session.exec(within.order_by(col(Chunk.position).desc())).first()
+    return Passage(
+        chunk=chunk.id if chunk else "",
+        document=document.id,
+        title=document.title,
+        heading=chunk.heading if chunk else "",
+        text=quote,
+        score=0.0,
+        start=start,
+        end=start + len(quote),
+    )
+
+
 def passages(session: Session, scores: Mapping[str, float]) -> list[Passage]:
     """The chunks of these ids that still have a row, in this order, each with its score."""
     query = select(Chunk, Document.title).join(Document).where(col(Chunk.id).in_(list(scores)))

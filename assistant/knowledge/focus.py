@@ -1,0 +1,89 @@
+"""Late interaction: the sentences of some passages, ranked by how well each word of a question is met in them.
+
+A small chat model answers from a few sentences far better than from whole passages. The similarity is MaxSim of
+ColBERT (Khattab and Zaharia, SIGIR 2020, https://arxiv.org/abs/2004.12832), on the token vectors of the embedding
+model: for each token of the question the best cosine among the tokens of the sentence, read under its title and
+headings.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.knowledge.chunks import embedding_text
+from assistant.knowledge.rows import Passage
+from assistant.knowledge.sentences import split_sentences
+from assistant.knowledge.vectors import Vectors
+
+PASSAGE_SHARE = 0.2
+"""How much the passage's own similarity counts beside the sentence's."""
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """A text as the embedding model reads it: the ids of its tokens, and a vector of length 1 for each, a row."""
+
+    ids: tuple[int, ...]
+    vectors: Vectors
+
+
+class TokenEmbedder(Protocol):
+    """An embedding model that shows the vectors of single tokens."""
+
+    @property
+    def max_tokens(self) -> int: ...
+    def count(self, text: str) -> int: ...
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]: ...
+
+
+def best_sentences(embedder: TokenEmbedder, query: str, passages: Sequence[Passage]) -> list[Passage]:
+    """The sentences of passages as passages of their own, best first; their scores are MaxSim, about 0 to 1.
+
+    The order weighs the tokens of the question by how rare they are among these sentences, and adds a share of the
+    passage's score; the score itself does neither, so that a threshold means the same whatever else was found.
+    """
+    found = [_placed(passage, *place) for passage in passages for place in _sentences(passage)]
+    if not found:
+        return []
+    read = embedder.embed_tokens([query, *(_in_context(embedder, sentence) for sentence in found)])
+    asked, sentences = read[0], read[1:]
+    met = np.stack([_best_cosines(asked, sentence) for sentence in sentences])
+    ranks = met @ _rarity(asked, sentences) + PASSAGE_SHARE * np.array([sentence.score for sentence in found])
+    scores = met.mean(axis=1)
+    return [replace(found[at], score=float(scores[at])) for at in np.argsort(-ranks, kind="stable")]
+
+
+def _sentences(passage: Passage) -> list[tuple[int, int]]:
+    return [(each.start, each.end) for each in split_sentences(passage.text)]
+
+
+def _placed(passage: Passage, start: int, end: int) -> Passage:
+    text = passage.text[start:end]
+    return replace(passage, text=text, start=passage.start + start, end=passage.start + end)
+
+
+def _in_context(embedder: TokenEmbedder, sentence: Passage) -> str:
+    """A sentence under its title and headings; of one that is longer than the model reads, the beginning."""
+    text = sentence.text
+    while embedder.count(whole := embedding_text(sentence.title, sentence.heading, text, count=embedder.count)) > (
+        embedder.max_tokens
+    ):
+        text = text[: len(text) * 3 // 4]
+    return whole
+
+
+def _best_cosines(asked: Tokens, sentence: Tokens) -> npt.NDArray[np.float32]:
+    best: npt.NDArray[np.float32] = (asked.vectors @ sentence.vectors.T).max(axis=1)
+    return best
+
+
+def _rarity(asked: Tokens, sentences: Sequence[Tokens]) -> npt.NDArray[np.float64]:
+    """A weight for each token of the question, all together 1: the inverse document frequency of BM25."""
+    holding = Counter(token for sentence in sentences for token in set(sentence.ids))
+    weights = [math.log1p((len(sentences) - holding[token] + 0.5) / (holding[token] + 0.5)) for token in asked.ids]
+    return np.array(weights) / max(sum(weights), 1e-9)
