@@ -1,7 +1,7 @@
-"""The frozen material of one run: pairs and single thumbs as JSONL files in its folder, split into train and held-out.
+"""The frozen material of one run: what it learns from as JSONL files in its folder, split into train and held-out.
 
-The lines are in TRL's conversational preference and unpaired formats, and name the rows of feedback behind them. What
-makes a pair is decided in `feedback.pairs`; how many tokens a line has, in `retrain.training`.
+The lines are in TRL's conversational formats (preference, unpaired, prompt and completion), and name the rows behind
+them. What makes a pair or a lesson is decided in `feedback`; how many tokens a line has, in `retrain.training`.
 """
 
 import hashlib
@@ -13,9 +13,15 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from assistant.errors import BadInput
+from feedback.lessons import Lesson
 from feedback.pairs import Pair, PairSet, Single
 
-TRAIN, TRAIN_SINGLES, HELD_OUT = "train.jsonl", "train_singles.jsonl", "held_out.jsonl"
+TRAIN, TRAIN_SINGLES, TRAIN_LESSONS = "train.jsonl", "train_singles.jsonl", "train_lessons.jsonl"
+ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
+"""Which file each method learns from."""
+HELD_OUT = "held_out.jsonl"
+EXAMPLE = "example:"
+"""How the ids of rows begin that are no feedback, but lines of a file."""
 CONFIG, PROGRESS, RESULT, LOG, ADAPTER = "config.json", "progress.jsonl", "result.json", "worker.log", "adapter"
 """What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8
@@ -25,8 +31,15 @@ MIN_SINGLES = 16
 MIN_HELD_OUT = 3
 """With fewer, nobody could tell a gain from chance."""
 HELD_OUT_SHARE = 0.2
+MIN_LESSONS = 8
+MAX_LESSONS_HELD_OUT = 24
+"""The gate looks at so many at most; the rest is worth more in training."""
+TOO_FEW_LESSONS = (
+    "There is too little to teach: {found} of {needed} {what}. "
+    "Write a file with more examples, or correct and like more answers."
+)
 
-Kept = TypeVar("Kept", Pair, Single)
+Kept = TypeVar("Kept", Pair, Single, Lesson)
 
 
 def choose_method(pair_set: PairSet) -> tuple[str, str]:
@@ -46,13 +59,25 @@ def choose_method(pair_set: PairSet) -> tuple[str, str]:
     )
 
 
-def freeze(pair_set: PairSet, folder: Path, *, method: str, seed: int) -> dict[str, Any]:
+def require_lessons(lessons: Sequence[Lesson], *, what: str) -> None:
+    """Raise `BadInput` if there are too few lessons to teach."""
+    if len(lessons) < MIN_LESSONS:
+        raise BadInput(TOO_FEW_LESSONS.format(found=len(lessons), needed=MIN_LESSONS, what=what))
+
+
+def freeze(
+    pair_set: PairSet, folder: Path, *, method: str, seed: int, lessons: Sequence[Lesson] = ()
+) -> dict[str, Any]:
     """Write the files of a run; the counts of what is in them.
 
     Held out are whole conversations, or whole questions where the conversations are too few or too large for that. For
-    KTO the held-out lines set a liked against a disliked answer, each to its own prompt. Deterministic: the same pairs
-    and seed give the same files.
+    KTO the held-out lines set a liked against a disliked answer, each to its own prompt; for SFT there is no rejected
+    answer. Before DPO, lessons on what is held out are left out. Deterministic: the same rows and seed give the same
+    files.
     """
+    if method == "sft":
+        return _freeze_lessons(lessons, folder, seed=seed)
+    method = method.rpartition("+")[2]
     if method == "dpo":
         train, held_out, split_by = split(pair_set.pairs, seed=seed)
         singles: list[dict[str, Any]] = []
@@ -62,7 +87,12 @@ def freeze(pair_set: PairSet, folder: Path, *, method: str, seed: int) -> dict[s
         singles, lines = [_unpaired(single) for single in train_singles], []
         tests = [_opposed(up, down) for up, down in _matched(held_out_singles)]
     files = {TRAIN: lines, TRAIN_SINGLES: singles, HELD_OUT: tests}
+    taught: dict[str, Any] = {}
+    if lessons:
+        files[TRAIN_LESSONS] = [_lesson(lesson) for lesson in _apart_from(held_out, lessons)]
+        taught = {"lessons": len(files[TRAIN_LESSONS])}
     return {
+        **taught,
         "train": len(lines) or len(singles),
         "held_out": len(tests),
         "split_by": split_by,
@@ -71,6 +101,29 @@ def freeze(pair_set: PairSet, folder: Path, *, method: str, seed: int) -> dict[s
         "left_out": pair_set.left_out,
         "sha256": {name: _write(folder / name, rows) for name, rows in files.items()},
     }
+
+
+def _freeze_lessons(lessons: Sequence[Lesson], folder: Path, *, seed: int) -> dict[str, Any]:
+    train, held_out, split_by = split(lessons, seed=seed, at_most=MAX_LESSONS_HELD_OUT)
+    files = {
+        TRAIN_LESSONS: [_lesson(lesson) for lesson in train],
+        HELD_OUT: [
+            {"prompt": list(lesson.prompt), "chosen": _said(lesson.answer), "rows": list(lesson.rows)}
+            for lesson in held_out
+        ],
+    }
+    return {
+        "lessons": len(train),
+        "held_out": len(held_out),
+        "split_by": split_by,
+        "sha256": {name: _write(folder / name, rows) for name, rows in files.items()},
+    }
+
+
+def _apart_from(held_out: Sequence[Pair], lessons: Sequence[Lesson]) -> list[Lesson]:
+    """The lessons that share neither conversation nor question with what is held out."""
+    tested = {key for pair in held_out for key in _conversation_keys(pair)}
+    return [lesson for lesson in lessons if tested.isdisjoint(_conversation_keys(lesson))]
 
 
 def write_synced(path: Path, data: bytes) -> None:
@@ -84,13 +137,16 @@ def write_synced(path: Path, data: bytes) -> None:
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    """The lines of one of a run's files."""
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    """The lines of one of a run's files; as bytes, because text may hold other separators of lines than ours."""
+    return [json.loads(line) for line in path.read_bytes().splitlines()]
 
 
-def split(rows: Sequence[Kept], *, seed: int) -> tuple[list[Kept], list[Kept], str]:
-    """Split rows into train and held-out, and say by what: `conversation`, or `question` where that is not possible."""
-    wanted = max(MIN_HELD_OUT, round(len(rows) * HELD_OUT_SHARE))
+def split(rows: Sequence[Kept], *, seed: int, at_most: int | None = None) -> tuple[list[Kept], list[Kept], str]:
+    """Split rows into train and held-out, and say by what: `conversation`, or `question` where that is not possible.
+
+    About `at_most` are held out.
+    """
+    wanted = min(max(MIN_HELD_OUT, round(len(rows) * HELD_OUT_SHARE)), at_most or len(rows))
     for name, keys in (("conversation", _conversation_keys), ("question", _question_keys)):
         groups = _connected(rows, keys)
         order = sorted(range(len(groups)), key=lambda at: _dice(groups[at], rows, seed=seed))
@@ -117,11 +173,11 @@ def _connected(rows: Sequence[Kept], keys: Callable[[Kept], Iterable[str]]) -> l
     return list(groups.values())
 
 
-def _conversation_keys(row: Pair | Single) -> Iterable[str]:
+def _conversation_keys(row: Pair | Single | Lesson) -> Iterable[str]:
     return (*row.conversations, *_question_keys(row))
 
 
-def _question_keys(row: Pair | Single) -> Iterable[str]:
+def _question_keys(row: Pair | Single | Lesson) -> Iterable[str]:
     return ("prompt " + json.dumps(row.prompt, sort_keys=True),)
 
 
@@ -177,6 +233,10 @@ def _unpaired(single: Single) -> dict[str, Any]:
         "label": single.label,
         "rows": list(single.rows),
     }
+
+
+def _lesson(lesson: Lesson) -> dict[str, Any]:
+    return {"prompt": list(lesson.prompt), "completion": _said(lesson.answer), "rows": list(lesson.rows)}
 
 
 def _opposed(up: Single, down: Single) -> dict[str, Any]:

@@ -8,13 +8,14 @@ import json
 import logging
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
-from retrain.dataset import write_synced
+from feedback.likeness import normal
+from retrain.dataset import HELD_OUT, read, write_synced
 from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
 from retrain.replies import Probe, Written, asked_probes, grounded_probes, neutral_probes, write_replies
 from retrain.scoring import Answered, Gain, Pair, Scores, score
@@ -49,6 +50,8 @@ class Subject:
     temperature: float
     top_p: float
     seed: int
+    taught: bool = False
+    """Whether answers were taught: then those to held-out prompts are meant to change their manner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,10 +59,16 @@ class _Probes:
     held_out: list[Probe]
     neutral: list[Probe]
     grounded: list[Probe]
+    taught: bool
 
     @property
     def free(self) -> list[Probe]:
         return self.held_out + self.neutral
+
+    @property
+    def plain(self) -> slice:
+        """Those of the free ones that tell how it writes; where answers were taught, the neutral ones."""
+        return slice(len(self.held_out) if self.taught else 0, None)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,9 +88,9 @@ class _Progress:
         self._done = 0
         self._lock = Lock()
 
-    def step(self) -> None:
+    def step(self, steps: int = 1) -> None:
         with self._lock:
-            self._done += 1
+            self._done += steps
             self._on_progress(self._done / self._total)
 
 
@@ -99,19 +108,19 @@ def examine(
     """
     started = time.monotonic()
     tokenizer = engine.tokenizer(subject.model)
-    pairs = read_pairs(folder)[: effort.held_out_pairs]
-    probes = _choose(engine, subject, pairs, effort)
-    steps = 2 * len(probes.free + probes.grounded) + len(probes.free) + 2 * len(pairs)
+    held_out = read_pairs(folder)[: effort.held_out_pairs]
+    probes = _choose(engine, subject, held_out, effort)
+    steps = 2 * len(probes.free + probes.grounded) + len(probes.free[probes.plain]) + 2 * len(held_out)
     progress = _Progress(steps, on_progress)
     before = _write(engine, subject, subject.active, probes, effort=effort, on_reply=progress.step)
     after = _write(engine, subject, subject.candidate, probes, effort=effort, on_reply=progress.step)
     engine.close()
     generated = time.monotonic()
+    pairs = _against_own(held_out, probes, before)
+    progress.step(2 * (len(held_out) - len(pairs)))
+    answers = list(zip(probes.free, before.free, after.free, strict=True))
     scores = score(
-        [
-            Answered(prompt=probe.ids, replies=(old.text, new.text))
-            for probe, old, new in zip(probes.free, before.free, after.free, strict=True)
-        ],
+        [Answered(prompt=probe.ids, replies=(old.text, new.text)) for probe, old, new in answers[probes.plain]],
         pairs,
         model=subject.model,
         active=subject.active,
@@ -119,12 +128,12 @@ def examine(
         tokenizer=tokenizer,
         on_scored=progress.step,
     )
-    measures = _measure(probes, before, after, scores)
+    measures = _measure(probes, before, after, scores, own=any(not pair.rejected for pair in held_out))
     report = (
         judged(measures)
         | _method(subject, effort=effort)
         | {
-            "examples": _examples(probes, before, after, pairs),
+            "examples": _examples(probes, before, after, held_out),
             "timings": {"generate_s": round(generated - started, 1), "score_s": round(time.monotonic() - generated, 1)},
         }
     )
@@ -134,16 +143,15 @@ def examine(
 
 
 def read_pairs(folder: Path) -> list[Pair]:
-    """The held-out pairs of a run's folder."""
-    rows = map(json.loads, (folder / "held_out.jsonl").read_text(encoding="utf-8").splitlines())
+    """The held-out pairs of a run's folder; of taught answers without the other one."""
     return [
         Pair(
             prompt=row["prompt"],
             chosen=row["chosen"][-1]["content"],
-            rejected=row["rejected"][-1]["content"],
+            rejected=row["rejected"][-1]["content"] if "rejected" in row else "",
             rejected_prompt=row.get("rejected_prompt"),
         )
-        for row in rows
+        for row in read(folder / HELD_OUT)
     ]
 
 
@@ -153,7 +161,15 @@ def _choose(engine: Engine, subject: Subject, pairs: Sequence[Pair], effort: Eff
         held_out=asked_probes(engine, [pair.prompt for pair in pairs], model=model, at_most=effort.held_out_prompts),
         neutral=neutral_probes(engine, model=model, system=system)[: effort.neutral_prompts],
         grounded=grounded_probes(engine, model=model, system=system)[: effort.grounded_prompts],
+        taught=subject.taught,
     )
+
+
+def _against_own(held_out: Sequence[Pair], probes: _Probes, active: _Replies) -> list[Pair]:
+    """The pairs, with what the active adapter wrote against a taught answer; where that is the same, it is no pair."""
+    own = {json.dumps(probe.messages): reply.text for probe, reply in zip(probes.held_out, active.free, strict=False)}
+    pairs = [replace(pair, rejected=pair.rejected or own.get(json.dumps(pair.prompt), "")) for pair in held_out]
+    return [pair for pair in pairs if pair.rejected and normal(pair.rejected) != normal(pair.chosen)]
 
 
 def _write(
@@ -176,8 +192,8 @@ def _write(
     )
 
 
-def _measure(probes: _Probes, before: _Replies, after: _Replies, scores: Scores) -> Measures:
-    words = at_equal_length([reply.text for reply in before.free], [reply.text for reply in after.free])
+def _measure(probes: _Probes, before: _Replies, after: _Replies, scores: Scores, *, own: bool) -> Measures:
+    words = at_equal_length(*([reply.text for reply in side.free[probes.plain]] for side in (before, after)))
     active, candidate = (
         _side(probes, replies, entropy=word_entropy(cut), nll=nll)
         for replies, cut, nll in zip((before, after), words, scores.nll, strict=True)
@@ -185,13 +201,14 @@ def _measure(probes: _Probes, before: _Replies, after: _Replies, scores: Scores)
     return Measures(
         active=active,
         candidate=candidate,
-        held_out=_held_out(scores.gains),
+        held_out=_held_out(scores.gains, taught=own),
         grounded_questions=len(probes.grounded),
     )
 
 
 def _side(probes: _Probes, replies: _Replies, *, entropy: float, nll: float) -> Side:
     free, texts = replies.free, [reply.text for reply in replies.free]
+    plain = texts[probes.plain]
     right = [
         contains_any(reply.text, probe.answers) for probe, reply in zip(probes.grounded, replies.grounded, strict=True)
     ]
@@ -201,8 +218,8 @@ def _side(probes: _Probes, replies: _Replies, *, entropy: float, nll: float) -> 
         nll=nll,
         entropy=entropy,
         self_similarity=self_similarity(texts[-len(probes.neutral) :]),
-        distinct_2=distinct_2(texts),
-        repetition=repetition(texts),
+        distinct_2=distinct_2(plain),
+        repetition=repetition(plain),
         loops=_mean([loops(text) for text in texts]),
         empty=_mean([not text for text in texts]),
         cut_off=_mean([not reply.ended for reply in free]),
@@ -210,7 +227,7 @@ def _side(probes: _Probes, replies: _Replies, *, entropy: float, nll: float) -> 
     )
 
 
-def _held_out(gains: Sequence[Gain]) -> HeldOut:
+def _held_out(gains: Sequence[Gain], *, taught: bool) -> HeldOut:
     return HeldOut(
         pairs=len(gains),
         preferred=sum(gain.margin > 0 for gain in gains),
@@ -218,6 +235,7 @@ def _held_out(gains: Sequence[Gain]) -> HeldOut:
         margin=_mean([gain.margin for gain in gains]),
         chosen_tokens=_mean([gain.chosen_tokens for gain in gains]),
         rejected_tokens=_mean([gain.rejected_tokens for gain in gains]),
+        taught=taught,
     )
 
 
@@ -244,7 +262,7 @@ def _method(subject: Subject, *, effort: Effort) -> dict[str, Any]:
 
 
 def _examples(probes: _Probes, before: _Replies, after: _Replies, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Replies side by side, by kind of prompt; for held-out ones also what people had preferred."""
+    """Replies side by side, by kind of prompt; for held-out ones also what people had preferred, or was taught."""
     shown = [
         {"prompt": probe.question, "before": old.text, "after": new.text}
         for probe, old, new in zip(probes.free, before.free, after.free, strict=True)
@@ -252,7 +270,7 @@ def _examples(probes: _Probes, before: _Replies, after: _Replies, pairs: Sequenc
     held_out, neutral = shown[: len(probes.held_out)], shown[len(probes.held_out) :]
     for probe, example in zip(probes.held_out, held_out, strict=True):
         pair = next(pair for pair in pairs if pair.prompt == probe.messages)
-        example |= {"chosen": pair.chosen, "rejected": pair.rejected}
+        example |= {"chosen": pair.chosen, "rejected": pair.rejected} if pair.rejected else {"taught": pair.chosen}
     grounded = [
         {
             "prompt": probe.question,

@@ -1,10 +1,14 @@
-"""How to train: the settings of one run, as its config file stores them. What they do is in `retrain.training`."""
+"""How to train: the settings of one step of a run, as its config file stores them. What they do is in
+`retrain.training`.
+"""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Self
 
 from assistant.errors import BadInput
+
+VARIANTS = ("lora", "dora", "rslora")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,18 +21,36 @@ class Recipe:
     beta: float = 0.1
     loss_types: tuple[str, ...] = ("sigmoid", "sft")
     loss_weights: tuple[float, ...] = (1.0, 1.0)
-    """Of DPO's losses; KTO has its own."""
+    """Of DPO's losses; KTO and teaching have their own."""
     rank: int = 16
     alpha: int = 32
+    variant: str = "lora"
+    """Of a fresh adapter, as its rank: `lora`, `dora` or `rslora`. One that is trained on stays what it is."""
+    rehearsal: int = 0
+    """How many everyday answers of what serves are mixed into teaching, so that plain chat stays as it was."""
     max_length: int = 2048
     """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0
 
     @classmethod
-    def of(cls, stored: Mapping[str, Any]) -> "Recipe":
-        """The recipe of a config file. Raises `BadInput` for a setting that is not one."""
+    def of(cls, stored: Mapping[str, Any], *, method: str = "dpo") -> Self:
+        """The recipe of a config file, or a method's own with changes. Raises `BadInput` for what is no setting."""
+        own = TEACHING if method == "sft" else {}
         unknown = sorted(set(stored) - set(asdict(cls())))
         if unknown:
             raise BadInput(f"{unknown[0]!r} is no setting of training. The settings are {', '.join(asdict(cls()))}.")
+        if stored.get("variant", "lora") not in VARIANTS:
+            raise BadInput(f"{stored['variant']!r} is no variant of LoRA. Choose one of {', '.join(VARIANTS)}.")
         lists = {name: tuple(stored[name]) for name in ("loss_types", "loss_weights") if name in stored}
-        return cls(**{**stored, **lists})
+        return cls(**{**own, **stored, **lists})
+
+
+TEACHING: dict[str, Any] = {
+    "learning_rate": 4e-4,
+    "epochs": 1,
+    "batch_size": 8,
+    "rank": 8,
+    "alpha": 16,
+    "rehearsal": 150,
+}
+"""Where teaching (`sft`) differs from the defaults above."""

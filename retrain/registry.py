@@ -23,6 +23,7 @@ from assistant.errors import AdapterRefused, Conflict, NotFound
 from assistant.models import model_fingerprint
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
+from retrain.dataset import EXAMPLE, read
 from retrain.tables import Adapter, AdapterState, Promotion, Run
 
 log = logging.getLogger(__name__)
@@ -276,6 +277,6 @@ def _switch(session: Session, assistant: Assistant, *, to: Adapter | None, kind:
 def _rows_trained_on(run_folder: Path) -> list[str]:
     rows: set[str] = set()
     for file in run_folder.glob("train*.jsonl"):
-        for line in file.read_text(encoding="utf-8").splitlines():
-            rows.update(json.loads(line)["rows"])
-    return sorted(rows)
+        for line in read(file):
+            rows.update(line["rows"])
+    return sorted(row for row in rows if not row.startswith(EXAMPLE))

@@ -7,7 +7,7 @@ import json
 import logging
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -21,9 +21,10 @@ from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
 from feedback.evidence import gather
-from feedback.pairs import Pair, Single, build_pairs
+from feedback.lessons import Lesson, build_lessons
+from feedback.pairs import Pair, PairSet, Single, build_pairs
 from retrain.child import read_progress, spawn_worker
-from retrain.dataset import CONFIG, LOG, choose_method, freeze, write_synced
+from retrain.dataset import CONFIG, LOG, MIN_PAIRS, choose_method, freeze, require_lessons, write_synced
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Run, RunState
@@ -87,26 +88,45 @@ class Runs:
         """Stop working; a run under way is taken up again at the next start."""
         self._supervisor.close()
 
-    def start(self, assistant_id: str, *, asked_by: str, recipe: Mapping[str, Any] | None = None) -> Run:
-        """Freeze what people said so far and queue a run on it.
+    def start(
+        self,
+        assistant_id: str,
+        *,
+        asked_by: str,
+        method: str | None = None,
+        examples: Sequence[Lesson] | None = None,
+        recipe: Mapping[str, Any] | None = None,
+    ) -> Run:
+        """Freeze what people said so far, or the examples, and queue a run on it.
 
-        Raises `BadInput` that says what is missing, `Conflict` while a run of this assistant is active, `NotFound`, and
-        `ThumbloopError` for a disk that is full.
+        `method` is `sft`, `sft+dpo` (teach, then DPO), or else what suits the feedback; `sft` is also what examples
+        without a method get, and without examples it teaches corrections and approved answers. `recipe` changes the
+        settings of the first method. Raises `BadInput` that says what is missing, `Conflict` while a run of this
+        assistant is active, `NotFound`, and `ThumbloopError` for a disk that is full.
         """
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
             if session.exec(_of(assistant_id).where(col(Run.state).in_(ACTIVE_STATES))).first() is not None:
                 raise Conflict(BUSY)
-            pair_set = build_pairs(gather(session, assistant_id))
-        method, why = choose_method(pair_set)
+            evidence = gather(session, assistant_id)
+            pair_set = build_pairs(evidence)
+            seen = _seen(_latest(session, assistant_id))
+        lessons: Sequence[Lesson] = ()
+        if examples is not None or method is not None:
+            lessons = build_lessons(evidence) if examples is None else examples
+            method, why = _teaching(method or "sft", lessons, pair_set, of_file=examples is not None)
+        else:
+            method, why = choose_method(pair_set)
         run = Run(id=new_id(), assistant_id=assistant_id, method=method, asked_by=asked_by)
         seed = int(run.id[:7], 16)
-        run.config = self._config(run, assistant, why=why, recipe=Recipe.of({"seed": seed, **(recipe or {})}))
+        run.config = self._config(run, assistant, why=why, recipes=_recipes(method, recipe or {}, seed=seed))
         folder = self.folder(run.id)
+        if method != "sft":
+            seen = _last_rows((*pair_set.pairs, *pair_set.singles))
         try:
             folder.mkdir()
-            counts = freeze(pair_set, folder, method=method, seed=seed)
-            run.counts = {**counts, "seen": _last_rows((*pair_set.pairs, *pair_set.singles))}
+            counts = freeze(pair_set, folder, method=method, seed=seed, lessons=lessons)
+            run.counts = {**counts, "seen": seen}
             write_synced(folder / CONFIG, json.dumps(run.config, indent=1).encode())
             with self._database.write() as session:
                 session.add(run)
@@ -161,7 +181,7 @@ class Runs:
         with self._database.read() as session:
             pair_set = build_pairs(gather(session, assistant_id))
             latest = _latest(session, assistant_id)
-        seen: Mapping[str, int] = latest.counts.get("seen", {}) if latest else {}
+        seen = _seen(latest)
         try:
             (method, _), missing = choose_method(pair_set), ""
         except BadInput as exc:
@@ -189,7 +209,7 @@ class Runs:
                 shutil.rmtree(folder, ignore_errors=True)
                 log.warning("removed the folder of run %s, which no longer exists", folder.name)
 
-    def _config(self, run: Run, assistant: Assistant, *, why: str, recipe: Recipe) -> dict[str, Any]:
+    def _config(self, run: Run, assistant: Assistant, *, why: str, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
         """All that the child needs to know."""
         return {
             "run": run.id,
@@ -200,13 +220,42 @@ class Runs:
             "parent": assistant.adapter,
             "method": run.method,
             "why": why,
-            "recipe": asdict(recipe),
+            "recipes": {method: asdict(recipe) for method, recipe in recipes.items()},
             "system": assistant.system_prompt,
             "temperature": assistant.temperature,
             "top_p": assistant.top_p,
-            "seed": recipe.seed,
+            "seed": next(iter(recipes.values())).seed,
             "threads": self._threads,
         }
+
+
+def _teaching(method: str, lessons: Sequence[Lesson], pair_set: PairSet, *, of_file: bool) -> tuple[str, str]:
+    """A method that teaches, and why it is possible in a sentence. Raises `BadInput`."""
+    if method not in ("sft", "sft+dpo"):
+        raise BadInput(f"There is no way of teaching called {method!r}. Choose sft or sft+dpo.")
+    what = "examples" if of_file else "corrections and approved answers"
+    require_lessons(lessons, what=what)
+    if method == "sft":
+        return method, f"Teaching, from {len(lessons)} {what}."
+    pairs = len(pair_set.pairs)
+    if pairs < MIN_PAIRS:
+        raise BadInput(
+            f"There is too little feedback for DPO after teaching: {pairs} of {MIN_PAIRS} preference pairs. "
+            "Teach alone, or correct some answers, or try again and choose the better one."
+        )
+    return method, f"Teaching, from {len(lessons)} {what}, then DPO on {pairs} preference pairs."
+
+
+def _recipes(method: str, changes: Mapping[str, Any], *, seed: int) -> dict[str, Recipe]:
+    """The recipe of each method of a run, in their order; the changes are to the first."""
+    first, *then = method.split("+")
+    recipes = {first: Recipe.of({"seed": seed, **changes}, method=first)}
+    return recipes | {each: Recipe(seed=recipes[first].seed) for each in then}
+
+
+def _seen(run: Run | None) -> dict[str, int]:
+    """The last rows of feedback that preferences were learned from, up to a run."""
+    return dict(run.counts.get("seen", {})) if run else {}
 
 
 def _of(assistant_id: str) -> Any:

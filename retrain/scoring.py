@@ -17,7 +17,10 @@ from assistant.version import load_merged
 
 @dataclass(frozen=True, kw_only=True)
 class Pair:
-    """A prompt with the reply that people preferred, and the other one, which may have had a prompt of its own."""
+    """A prompt with the reply that people preferred, and the other one, which may have had a prompt of its own.
+
+    Of a taught reply, the other one is what the active adapter writes to the prompt; empty until it has.
+    """
 
     prompt: list[ChatMessage]
     chosen: str

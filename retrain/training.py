@@ -1,8 +1,8 @@
-"""The learning itself: one LoRA update of a model by TRL's DPO or KTO, from the adapter that serves and against it.
+"""The learning itself: one LoRA update of a model by TRL's DPO, KTO or SFT, from the adapter that serves.
 
 The adapter is always called `default` in a `PeftModel`: fresh, and so equal to the base model, in the first round, and
-loaded from then on. TRL copies it to an adapter `ref` before the first step, so that the reference is exactly what
-serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
+loaded from then on. For DPO and KTO, TRL copies it to an adapter `ref` before the first step, so that the reference is
+exactly what serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
 """
 
 import math
@@ -21,9 +21,10 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
-from assistant.prompt import encode_messages, encode_reply
+from assistant.prompt import encode_messages, encode_reply, encode_text
 from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
+from retrain.sft import build_sft_trainer
 
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
@@ -34,7 +35,10 @@ KL_TIMES = 5
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
-    """How far training is. `kl` is in nats a token, of replies of the reference; none where it was not measured."""
+    """How far training is. `kl` is in nats a token, of replies of the reference; none where it was not measured.
+
+    For teaching there is no margin, and `accuracy` is the share of tokens that the model would have written itself.
+    """
 
     step: int
     of: int
@@ -69,8 +73,8 @@ def train(
         )
     peft_model = load_trainable(model, parent, recipe)
     trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
-    disliked = [row for row in encoded if not row.get("label", False)]  # what a former adapter wrote, uncorrected
-    probes = sorted(disliked, key=_tokens)[:KL_PROBES]  # the shortest, so that measuring costs little
+    former = [row for row in encoded if not row.get("label", False)]  # with what an adapter wrote, uncorrected
+    probes = sorted(former, key=_tokens)[:KL_PROBES]  # the shortest, so that measuring costs little
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(_Telling(peft_model, probes, on_step))
@@ -88,15 +92,20 @@ def train(
 def encode_rows(
     tokenizer: PreTrainedTokenizerBase, rows: Sequence[Mapping[str, Any]], *, method: str, max_length: int
 ) -> tuple[list[dict[str, Any]], int]:
-    """The token ids of rows under the names that TRL's collators read, and how many rows were too long."""
+    """The token ids of rows under the names that TRL's collators read, and how many rows were too long.
+
+    A reply that was cut off (`finished` is false) teaches no end. TRL's SFT has no use for `label`; it is false where
+    the model rehearses what it wrote itself.
+    """
     encoded: list[dict[str, Any]] = []
     for row in rows:
         ids: dict[str, Any] = {"prompt_ids": encode_messages(tokenizer, row["prompt"])}
+        encode = encode_reply if row.get("finished", True) else encode_text
         for name in ("chosen", "rejected") if method == "dpo" else ("completion",):
-            ids[f"{name}_ids"] = encode_reply(tokenizer, row[name][-1]["content"])
+            ids[f"{name}_ids"] = encode(tokenizer, row[name][-1]["content"])
         replies = [value for name, value in ids.items() if name != "prompt_ids"]
         if len(ids["prompt_ids"]) + max(map(len, replies)) <= max_length:
-            encoded.append(ids if method == "dpo" else {**ids, "label": row["label"]})
+            encoded.append(ids if method == "dpo" else {**ids, "label": row.get("label", True)})
     return encoded, len(rows) - len(encoded)
 
 
@@ -105,7 +114,14 @@ def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel
     base: PreTrainedModel = models.load_model(model, dtype=torch.float32, device=models.device())
     if parent is not None:
         return PeftModel.from_pretrained(base, str(parent), is_trainable=True)
-    lora = LoraConfig(r=recipe.rank, lora_alpha=recipe.alpha, target_modules="all-linear", task_type="CAUSAL_LM")
+    lora = LoraConfig(
+        r=recipe.rank,
+        lora_alpha=recipe.alpha,
+        use_dora=recipe.variant == "dora",
+        use_rslora=recipe.variant == "rslora",
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
     torch.manual_seed(recipe.seed)
     return get_peft_model(base, lora)
 
@@ -138,14 +154,15 @@ def build_trainer(
 ) -> Any:
     """TRL's trainer for encoded rows. It patches the model's forward, so the model must serve nobody."""
     longest = max(map(_tokens, encoded))
-    least, sequences = (1, 2) if method == "dpo" else (2, 1)  # KTO compares the rows that are computed together
+    # A row of DPO is two sequences, and KTO compares the rows that are computed together.
+    least, sequences = {"dpo": (1, 2), "kto": (2, 1), "sft": (1, 1)}[method]
     rows_at_once = _rows_at_once(recipe.batch_size, tokens=longest * sequences, least=least)
     large = rows_at_once * longest * sequences > TOKENS_AT_ONCE
     # As on a GPU, score the positions of replies only, and not each token of the prompts against the whole vocabulary:
     # the same numbers in two thirds of the time. TRL leaves that out for devices that recompile for each new shape. It
     # can go when TRL asks for that instead of for Triton: `add_fused_lm_head` in trl 1.16, trl/trainer/utils.py.
     trl.trainer.utils._use_triton = lambda _device: True
-    common = {
+    common: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": rows_at_once,
         "gradient_accumulation_steps": max(1, recipe.batch_size // rows_at_once),
@@ -153,8 +170,6 @@ def build_trainer(
         "learning_rate": recipe.learning_rate,
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.1,
-        "beta": recipe.beta,
-        "max_length": recipe.max_length,
         "seed": recipe.seed,
         "use_cpu": models.device().type == "cpu",
         "bf16": models.compute_dtype() is torch.bfloat16,
@@ -164,8 +179,10 @@ def build_trainer(
         "save_strategy": "no",
         "report_to": [],
         "disable_tqdm": True,
-        "precompute_ref_log_probs": False,
     }
+    if method == "sft":
+        return build_sft_trainer(model, tokenizer, encoded, settings=common)
+    common |= {"beta": recipe.beta, "max_length": recipe.max_length, "precompute_ref_log_probs": False}
     dataset = Dataset.from_list([dict(row) for row in encoded])
     if method == "dpo":
         args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
@@ -217,14 +234,14 @@ class _Telling(TrainerCallback):  # type: ignore[misc]
             return
         left = (time.monotonic() - self._started) / state.global_step * (state.max_steps - state.global_step)
         every = max(1, state.max_steps // KL_TIMES)
-        measured = state.global_step % every == 0 or state.global_step == state.max_steps
+        measured = bool(self._probes) and (state.global_step % every == 0 or state.global_step == state.max_steps)
         self._on_step(
             Step(
                 step=state.global_step,
                 of=state.max_steps,
                 loss=logs["loss"],
                 margin=logs.get("rewards/margins"),
-                accuracy=logs.get("rewards/accuracies"),
+                accuracy=logs.get("rewards/accuracies", logs.get("mean_token_accuracy")),
                 kl=kl_divergence(self._reference, self._log_likelihoods()) if measured else None,
                 seconds_left=round(left, 1),
             )

@@ -49,7 +49,10 @@ class Side:
 
 @dataclass(frozen=True, kw_only=True)
 class HeldOut:
-    """How the candidate, compared with the active adapter, sees pairs that were not trained on."""
+    """How the candidate, compared with the active adapter, sees pairs that were not trained on.
+
+    Where answers were taught, the rejected reply of a pair is what the active adapter writes itself.
+    """
 
     pairs: int
     preferred: int
@@ -60,6 +63,7 @@ class HeldOut:
     """Mean gain in nats."""
     chosen_tokens: float
     rejected_tokens: float
+    taught: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -113,7 +117,8 @@ def judge(measures: Measures) -> Verdict:
     )
     failed = [check for check in checks if not check.passed]
     if not failed:
-        sentence = "The candidate passed every check: it learned what people preferred, and writes as well as before."
+        learned = "what it was taught" if measures.held_out.taught else "what people preferred"
+        sentence = f"The candidate passed every check: it learned {learned}, and writes as well as before."
     elif failed == [checks[-1]]:
         sentence = f"The candidate does no harm, but is no better than what serves: {checks[-1].sentence}"
     else:
@@ -166,7 +171,7 @@ def _form(measures: Measures) -> tuple[Check, ...]:
     least, most = min(known) * MIN_LENGTH_SHARE, max(known) * MAX_LENGTH_FACTOR
     said = (
         f"Its replies have {candidate.tokens:.0f} tokens on average (what serves: {active.tokens:.0f}; "
-        f"preferred replies: {held_out.chosen_tokens:.0f})."
+        f"{'taught' if held_out.taught else 'preferred'} replies: {held_out.chosen_tokens:.0f})."
     )
     return (
         _at_least("not too short", candidate.tokens, least, said),
@@ -197,17 +202,20 @@ def _grounded(measures: Measures) -> Check:
 
 
 def _preference(held_out: HeldOut) -> Check:
+    name, what, towards = "preference", "pairs", "leans towards the reply that people preferred"
+    if held_out.taught:
+        name, what, towards = "teaching", "answers that differ from its own", "moved towards the taught one"
     needed = needed_to_beat_chance(held_out.pairs)
     if needed is None:
         said = (
-            f"{held_out.pairs} held-out pairs are too few to tell whether anything was learned; 3 are needed at least."
+            f"{held_out.pairs} held-out {what} are too few to tell whether anything was learned; 3 are needed at least."
         )
-        return Check(name="preference", figure=held_out.preferred, limit=3, passed=False, sentence=said)
+        return Check(name=name, figure=held_out.preferred, limit=3, passed=False, sentence=said)
     return _at_least(
-        "preference",
+        name,
         held_out.preferred,
         needed,
-        f"On {held_out.preferred} of {held_out.pairs} held-out pairs it leans towards the reply that people preferred; "
+        f"On {held_out.preferred} of {held_out.pairs} held-out {what} it {towards}; "
         f"{needed} are needed to be more than chance.",
     )
 

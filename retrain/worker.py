@@ -1,5 +1,7 @@
 """The child process of one run: `python -m retrain.worker FOLDER` trains, puts the candidate to the gate, and ends.
 
+A run's method is one or two methods of training, such as `sft+dpo`; the second goes on from what the first made.
+
 All it knows is in the run's folder (`config.json` and the frozen rows), and all it tells goes there: `progress.jsonl`
 and `worker.log` as it goes, `adapter/` and `report.json`, and `result.json` last, in one step. It opens no database. It
 ends at once when asked to (SIGTERM), and when whoever started it dies (its standard input closes).
@@ -12,8 +14,9 @@ import shutil
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from errno import ENOSPC
 from pathlib import Path
 from typing import Any
@@ -24,11 +27,13 @@ from filelock import FileLock
 from assistant import adapters
 from assistant.batching import BatchingEngine
 from assistant.database import utc_now
+from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, TRAIN, TRAIN_SINGLES, read, write_synced
+from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, ROWS_OF, read, write_synced
 from retrain.recipe import Recipe
+from retrain.rehearsal import rehearse
 from retrain.training import Step, train
 
 log = logging.getLogger(__name__)
@@ -37,6 +42,8 @@ ORPHANED = 3
 """Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
 NICENESS = 10
 LOCK_TIMEOUT_S = 60
+TAUGHT, REHEARSAL = "taught", "rehearsal.jsonl"
+"""The adapter between two methods, and the everyday answers that were mixed into teaching."""
 TRAINING_SHARE = 0.5
 """Of a run's time, about; the rest is the gate's."""
 
@@ -76,23 +83,62 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
     if parent is not None:
         adapters.check(parent, model=config["model"])
 
-    def tell_step(step: Step) -> None:
-        share = TRAINING_SHARE * step.step / step.of
-        _tell(folder, {"state": "training", "share": round(share, 3), **asdict(step)})
-
     _tell(folder, {"state": "training"})
-    figures = train(
-        method=config["method"],
-        model=config["model"],
-        parent=parent,
-        rows=read(folder / (TRAIN if config["method"] == "dpo" else TRAIN_SINGLES)),
-        recipe=Recipe.of(config["recipe"]),
-        folder=folder / ADAPTER,
-        on_step=tell_step,
-    )
+    figures = _train(folder, config, parent)
     _tell_examined(folder, 0.0, trained=figures)
     _name_candidate(folder, config)
     _examine(folder, config, trained=figures)
+
+
+def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict[str, Any]:
+    """Train by each method of the run in turn, the last into the adapter's folder; what was trained on, in figures."""
+    methods = config["method"].split("+")
+    figures: Counter[str] = Counter()
+    for number, method in enumerate(methods):
+        recipe, rows = Recipe.of(config["recipes"][method]), read(folder / ROWS_OF[method])
+        if method == "sft" and recipe.rehearsal:
+            rehearsed = _rehearse(folder, config, recipe, parent)
+            rows += rehearsed
+            figures["rehearsed"] = len(rehearsed)
+        target = folder / (ADAPTER if method == methods[-1] else TAUGHT)
+        before = figures["steps"]
+
+        def tell_step(step: Step, *, number: int = number, before: int = before) -> None:
+            share = TRAINING_SHARE * (number + step.step / step.of) / len(methods)
+            counted = replace(step, step=before + step.step, of=before + step.of)
+            _tell(folder, {"state": "training", "share": round(share, 3), **asdict(counted)})
+
+        figures.update(
+            train(
+                method=method,
+                model=config["model"],
+                parent=parent,
+                rows=rows,
+                recipe=recipe,
+                folder=target,
+                on_step=tell_step,
+            )
+        )
+        parent = target
+    return dict(figures)
+
+
+def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None) -> list[dict[str, Any]]:
+    """Let what serves answer everyday prompts; the rows, which stay in the folder for people to look at."""
+    engine = BatchingEngine(folder, threads=config["threads"])
+    try:
+        rows = rehearse(
+            engine,
+            weights=Weights(model=config["model"], adapter=adapter),
+            system=config["system"],
+            number=recipe.rehearsal,
+            seed=recipe.seed,
+        )
+    finally:
+        engine.close()
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    write_synced(folder / REHEARSAL, lines.encode())
+    return rows
 
 
 def _name_candidate(folder: Path, config: Mapping[str, Any]) -> None:
@@ -119,6 +165,7 @@ def _examine(folder: Path, config: Mapping[str, Any], *, trained: Mapping[str, A
         temperature=config["temperature"],
         top_p=config["top_p"],
         seed=config["seed"],
+        taught="sft" in config["method"],
     )
     told = 0.0
 
@@ -149,8 +196,9 @@ def _tell(folder: Path, said: Mapping[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
-    shutil.rmtree(folder / ADAPTER, ignore_errors=True)
-    for name in (PROGRESS, RESULT, gate.REPORT):
+    for name in (ADAPTER, TAUGHT):
+        shutil.rmtree(folder / name, ignore_errors=True)
+    for name in (PROGRESS, RESULT, REHEARSAL, gate.REPORT):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -44,9 +44,18 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run_gate(folder: Path, base: str, *, candidate: Path, active: Path | None, told: list[float]) -> dict[str, Any]:
+def run_gate(
+    folder: Path, base: str, *, candidate: Path, active: Path | None, told: list[float], taught: bool = False
+) -> dict[str, Any]:
     subject = Subject(
-        model=base, candidate=candidate, active=active, system="You are brief.", temperature=0.8, top_p=0.95, seed=7
+        model=base,
+        candidate=candidate,
+        active=active,
+        system="You are brief.",
+        temperature=0.8,
+        top_p=0.95,
+        seed=7,
+        taught=taught,
     )
     engine = BatchingEngine(folder, default_model=base)
     return examine(folder, subject, engine=engine, on_progress=told.append, effort=EFFORT)
@@ -83,3 +92,36 @@ def test_the_report_shows_both_sides_and_is_what_lies_in_the_folder(folder: Path
     assert len(shown["grounded"]) == 2
     assert report["method"]["against"] is None
     assert not [path.name for path in folder.iterdir() if path.name.startswith(".")]
+
+
+def test_a_taught_answer_is_held_against_what_the_active_adapter_writes(folder: Path, base: str, other: Path) -> None:
+    rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    for row in rows:
+        del row["rejected"]
+    write_rows(folder, rows)
+    first = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)
+    shown = first["examples"]["held_out"]
+    assert shown[0]["taught"] == "Short answer 0." and "chosen" not in shown[0]
+    assert first["checks"][-1]["name"] == "teaching" and first["measures"]["held_out"]["pairs"] == 4
+
+    rows[0]["chosen"][0]["content"] = shown[0]["before"]  # taught is what it already writes
+    write_rows(folder, rows)
+    told: list[float] = []
+    second = run_gate(folder, base, candidate=other, active=None, told=told, taught=True)
+    assert second["measures"]["held_out"]["pairs"] == 3
+    assert told[-1] == 1.0
+
+
+def test_how_it_writes_is_told_by_plain_chat_alone_where_answers_were_taught(
+    folder: Path, base: str, other: Path
+) -> None:
+    pairs = run_gate(folder, base, candidate=other, active=None, told=[])["measures"]["candidate"]
+    taught = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
+    for name in ("nll", "entropy", "distinct_2"):
+        assert pairs[name] != taught[name]
+    for name in ("tokens", "loops", "empty", "cut_off", "self_similarity", "replies"):
+        assert pairs[name] == taught[name]
+
+
+def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
+    (folder / "held_out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")

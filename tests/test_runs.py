@@ -20,7 +20,9 @@ from assistant import records
 from assistant.database import Database, utc_now
 from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound, ThumbloopError
 from assistant.tables import Assistant
-from feedback.ratings import compare, rate
+from feedback.lessons import Lesson
+from feedback.ratings import compare, correct, rate
+from retrain.dataset import read
 from retrain.runs import Runs
 from retrain.supervisor import STOPPED_TWICE
 from retrain.tables import Run, RunState
@@ -121,6 +123,72 @@ def test_a_run_goes_from_frozen_files_to_a_registered_adapter(assistant: Assista
     config = json.loads((runs.folder(run.id) / "config.json").read_text())
     assert config["parent"] is None and config["method"] == "dpo" and "10 preference pairs" in config["why"]
     assert done.lease_owner is None and done.finished_at is not None
+
+
+def lessons(count: int) -> list[Lesson]:
+    return [
+        Lesson(prompt=({"role": "user", "content": f"Taught {n}?"},), answer=f"Answer {n}.", rows=(f"example:{n}",))
+        for n in range(count)
+    ]
+
+
+def test_examples_are_taught_and_leave_the_preferences_new(assistant: Assistant, opened: Opened) -> None:
+    runs = opened("finish")
+    wait_until(runs, runs.start(assistant.id, asked_by="admin"), RunState.done)
+    run = runs.start(assistant.id, asked_by="admin", examples=lessons(20), recipe={"variant": "dora", "rehearsal": 7})
+    assert run.method == "sft" and run.counts["lessons"] + run.counts["held_out"] == 20
+    frozen = read(runs.folder(run.id) / "train_lessons.jsonl")
+    assert frozen[0]["completion"] == [{"role": "assistant", "content": "Answer 0."}]
+    assert "rejected" not in read(runs.folder(run.id) / "held_out.jsonl")[0]
+    recipe = run.config["recipes"]["sft"]
+    assert (recipe["variant"], recipe["rehearsal"], recipe["learning_rate"]) == ("dora", 7, 4e-4)
+    wait_until(runs, run, RunState.done)
+    assert runs.pairs_ready(assistant.id).new_pairs == 0  # still what DPO saw
+
+
+def test_corrections_and_liked_answers_are_taught(assistant: Assistant, opened: Opened, database: Database) -> None:
+    with pytest.raises(BadInput, match="0 of 8 corrections and approved answers"):
+        opened(work=False).start(assistant.id, asked_by="admin", method="sft")
+    with database.write() as session:
+        for number in range(8):
+            reply = add_turn(session, assistant, f"Mended {number}?", "Wrong.")
+            correct(session, reply.id, rater="ann", text=f"Right number {number}.")
+    runs = opened("finish")
+    run = runs.start(assistant.id, asked_by="admin", method="sft")
+    assert "8 corrections" in run.config["why"]
+    wait_until(runs, run, RunState.done)
+    assert runs.pairs_ready(assistant.id).new_pairs == 18  # no preference was learned
+
+
+def test_teaching_before_dpo_stays_clear_of_what_is_held_out(
+    assistant: Assistant, opened: Opened, database: Database
+) -> None:
+    with database.write() as session:
+        for number in range(20):
+            reply = add_turn(session, assistant, f"Mended {number}?", "Wrong.")
+            correct(session, reply.id, rater="ann", text=f"Right number {number}.")
+    runs = opened(work=False)
+    run = runs.start(assistant.id, asked_by="admin", method="sft+dpo", recipe={"rank": 4})
+    tested = {json.dumps(row["prompt"]) for row in read(runs.folder(run.id) / "held_out.jsonl")}
+    taught = {json.dumps(row["prompt"]) for row in read(runs.folder(run.id) / "train_lessons.jsonl")}
+    assert tested.isdisjoint(taught) and run.counts["lessons"] == len(taught) < 20
+    assert len(tested) == run.counts["held_out"] == 6
+    assert list(run.config["recipes"]) == ["sft", "dpo"]
+    assert (run.config["recipes"]["sft"]["rank"], run.config["recipes"]["dpo"]["rank"]) == (4, 16)
+
+
+def test_a_way_of_teaching_that_cannot_be_is_told(assistant: Assistant, opened: Opened, database: Database) -> None:
+    with database.write() as session:
+        empty = add_assistant(session, slug="empty")
+    runs = opened(work=False)
+    with pytest.raises(BadInput, match="0 of 8 preference pairs"):
+        runs.start(empty.id, asked_by="admin", method="sft+dpo", examples=lessons(8))
+    with pytest.raises(BadInput, match="7 of 8 examples"):
+        runs.start(assistant.id, asked_by="admin", examples=lessons(7))
+    with pytest.raises(BadInput, match="no way of teaching called 'magic'"):
+        runs.start(assistant.id, asked_by="admin", method="magic", examples=lessons(8))
+    with pytest.raises(BadInput, match="'qlora' is no variant"):
+        runs.start(assistant.id, asked_by="admin", examples=lessons(8), recipe={"variant": "qlora"})
 
 
 def test_progress_reaches_the_row_and_cancelling_ends_the_child(assistant: Assistant, opened: Opened) -> None:

@@ -55,7 +55,7 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
         "adapter": None,
         "parent": None,
         "method": "dpo",
-        "recipe": asdict(Recipe(epochs=1, batch_size=2)),
+        "recipes": {"dpo": asdict(Recipe(epochs=1, batch_size=2))},
         "system": "Help.",
         "temperature": 0.3,
         "top_p": 0.9,
@@ -112,8 +112,30 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
 
 
 @pytest.mark.process
+def test_teaching_mixes_in_everyday_answers_and_hands_over_to_dpo(tmp_path: Path, model: str) -> None:
+    teaching = asdict(Recipe.of({"rehearsal": 5, "batch_size": 4, "rank": 4}, method="sft"))
+    recipes = {"sft": teaching, "dpo": asdict(Recipe(epochs=1, batch_size=2))}
+    folder = write_run(tmp_path / "run", model, method="sft+dpo", recipes=recipes)
+    lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 18)]
+    (folder / "train_lessons.jsonl").write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    with child(folder) as process:
+        assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
+    assert result(folder) == {"state": "done", "error": ""}
+    assert len((folder / "rehearsal.jsonl").read_text().splitlines()) == 5
+    told = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
+    steps = [line["step"] for line in told if "step" in line]
+    assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5
+    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 and told[-1]["trained"]["steps"] == len(steps)
+    shares = [line["share"] for line in told[1:]]
+    assert shares == sorted(shares)
+    taught, final = (json.loads((folder / name / "adapter_config.json").read_text()) for name in ("taught", "adapter"))
+    assert taught["r"] == final["r"] == 4  # DPO went on from what was taught, and not from a fresh adapter of its own
+    assert json.loads((folder / "report.json").read_text())["measures"]["held_out"]["taught"] is False
+
+
+@pytest.mark.process
 def test_it_ends_with_its_parent_and_a_second_attempt_ends_when_asked_to(tmp_path: Path, model: str) -> None:
-    folder = write_run(tmp_path / "run", model, recipe=asdict(Recipe(epochs=10_000, batch_size=2)))
+    folder = write_run(tmp_path / "run", model, recipes={"dpo": asdict(Recipe(epochs=10_000, batch_size=2))})
     parent = "import sys, time; from pathlib import Path; from retrain.child import spawn_worker\n"
     parent += "print(spawn_worker(Path(sys.argv[1])).pid, flush=True); time.sleep(600)"
     command = [sys.executable, "-c", parent, str(folder)]

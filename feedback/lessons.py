@@ -1,0 +1,52 @@
+"""From evidence to lessons: prompts with the answer to learn. Pure; what makes a preference is `feedback.pairs`.
+
+Lessons are what people wrote themselves (corrections), and answers that they liked and that nobody objected to.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from assistant.prompt import ChatMessage
+from feedback.claims import Claim, compared, corrected, polls
+from feedback.evidence import Evidence
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lesson:
+    """A prompt and the answer to learn. `rows` are such as `correction:12` or, of a file's examples, `example:12`."""
+
+    prompt: tuple[ChatMessage, ...]
+    answer: str
+    rows: tuple[str, ...]
+    conversations: tuple[str, ...] = ()
+
+
+def build_lessons(evidence: Evidence) -> tuple[Lesson, ...]:
+    """The last correction of each answer, and each approved answer whose prompt has no correction."""
+    corrections = {claim.worse: claim for claim in corrected(evidence)}
+    return (*map(_of_correction, corrections.values()), *_approved(evidence))
+
+
+def _of_correction(claim: Claim) -> Lesson:
+    return Lesson(
+        prompt=claim.prompt,
+        answer=claim.chosen,
+        rows=tuple(f"{table}:{number}" for table, number in claim.rows),
+        conversations=claim.conversations,
+    )
+
+
+def _approved(evidence: Evidence) -> Iterator[Lesson]:
+    """Finished answers with thumbs up alone, which lost no comparison."""
+    lost = {claim.worse for claim in compared(evidence) if not claim.tie}
+    corrected_prompts = {claim.worse[0] for claim in corrected(evidence)}
+    for poll in polls(evidence):
+        if not all(vote.up for vote in poll.votes) or poll.text in lost or poll.text[0] in corrected_prompts:
+            continue
+        if poll.answer.finished:
+            yield Lesson(
+                prompt=poll.answer.prompt,
+                answer=poll.answer.text,
+                rows=tuple(f"rating:{vote.row}" for vote in poll.votes),
+                conversations=tuple(dict.fromkeys(vote.answer.conversation for vote in poll.votes)),
+            )

@@ -1,0 +1,69 @@
+"""Everyday answers in the words of what serves, mixed into teaching, so that plain chat stays as it was.
+
+The prompts, `everyday.txt`, are none of those that the gate or a benchmark asks.
+"""
+
+import random
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from assistant.engine import Engine, Sampling, Weights
+from assistant.prompt import compose
+from retrain.replies import Probe, write_replies
+
+MAX_NEW_TOKENS = 96
+TEMPERATURE = 0.8
+SYSTEMS = (
+    "You are a helpful assistant.",
+    "You are a friendly companion who likes to talk.",
+    "Answer clearly and to the point.",
+)
+"""Every second prompt is asked with one of these, the others with the assistant's own instructions."""
+
+
+def rehearse(
+    engine: Engine,
+    *,
+    weights: Weights,
+    system: str,
+    number: int,
+    seed: int,
+) -> list[dict[str, Any]]:
+    """So many everyday prompts with what the weights answer, as rows for teaching; empty answers are left out.
+
+    The same seed gives the same prompts. An answer that did not end in time is marked as not `finished`.
+    """
+    probes = [
+        _probe(engine, weights.model, question, system=instructions)
+        for question, instructions in islice(_asked(system, seed=seed), number)
+    ]
+    sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
+    replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
+    return [
+        {
+            "prompt": probe.messages,
+            "completion": [{"role": "assistant", "content": reply.text}],
+            "finished": reply.ended,
+            "label": False,
+        }
+        for probe, reply in zip(probes, replies, strict=True)
+        if reply.text
+    ]
+
+
+def _asked(system: str, *, seed: int) -> Iterator[tuple[str, str]]:
+    """Prompts with instructions, without end: each prompt once before any comes again."""
+    prompts = Path(__file__).with_name("everyday.txt").read_text(encoding="utf-8").splitlines()
+    dice = random.Random(seed)
+    others = 0
+    while True:
+        for at, prompt in enumerate(dice.sample(prompts, len(prompts))):
+            others += at % 2
+            yield prompt, SYSTEMS[others % len(SYSTEMS)] if at % 2 else system
+
+
+def _probe(engine: Engine, model: str, question: str, *, system: str) -> Probe:
+    prompt = compose(engine.tokenizer(model), question, system=system, budget=engine.context_tokens(model))
+    return Probe(messages=prompt.messages, ids=prompt.ids)

@@ -1,0 +1,41 @@
+"""Everyday answers of what serves, for mixing into teaching."""
+
+import json
+from pathlib import Path
+
+from assistant.engine import Weights
+from assistant.fake_engine import FakeEngine
+from retrain.rehearsal import MAX_NEW_TOKENS, SYSTEMS, TEMPERATURE, rehearse
+
+RETRAIN = Path(__file__).parents[1] / "retrain"
+PROMPTS = (RETRAIN / "everyday.txt").read_text().splitlines()
+
+
+def test_what_serves_answers_everyday_prompts_under_several_instructions() -> None:
+    engine = FakeEngine()
+    rows = rehearse(engine, weights=Weights(model="m", adapter=Path("a1")), system="Own.", number=40, seed=3)
+    assert len(rows) == 40 and len({row["prompt"][1]["content"] for row in rows}) == 40
+    systems = [row["prompt"][0]["content"] for row in rows]
+    assert set(systems) == {"Own.", *SYSTEMS} and systems.count("Own.") == 20
+    assert all(row["completion"][0]["content"] and row["label"] is False for row in rows)
+    asked = engine.history[0]
+    assert asked.weights.adapter == Path("a1")
+    assert (asked.sampling.temperature, asked.sampling.max_new_tokens) == (TEMPERATURE, MAX_NEW_TOKENS)
+    assert len({call.sampling.seed for call in engine.history}) == 40
+
+
+def test_the_same_seed_asks_the_same_and_every_prompt_comes_before_one_comes_twice() -> None:
+    def asked(seed: int, number: int) -> list[str]:
+        rows = rehearse(FakeEngine(), weights=Weights(model="m"), system="Own.", number=number, seed=seed)
+        return [row["prompt"][1]["content"] for row in rows]
+
+    assert asked(1, 9) == asked(1, 9) != asked(2, 9)
+    assert sorted(asked(1, len(PROMPTS))) == sorted(PROMPTS)
+    assert len(asked(1, len(PROMPTS) + 5)) == len(PROMPTS) + 5
+
+
+def test_no_prompt_is_one_that_the_gate_or_a_benchmark_asks() -> None:
+    neutral = {json.loads(line)["prompt"] for line in (RETRAIN / "neutral.jsonl").read_text().splitlines()}
+    bench = set((RETRAIN.parent / "bench" / "prompts.txt").read_text().splitlines())
+    assert len(set(PROMPTS)) == len(PROMPTS) >= 150
+    assert not set(PROMPTS) & (neutral | bench)

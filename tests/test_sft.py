@@ -1,0 +1,121 @@
+"""Teaching on a tiny random model: the weights move towards the answer, and nothing but the answer is learned."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+
+from assistant.models import load_model, load_tokenizer
+from assistant.prompt import encode_messages, encode_reply
+from retrain.recipe import Recipe
+from retrain.scoring import log_likelihoods
+from retrain.sft import IGNORED, by_length, labelled
+from retrain.training import Step, build_trainer, encode_rows, load_trainable, train
+from tests.tiny import save_tiny
+
+RECIPE = Recipe.of({"learning_rate": 1e-2, "epochs": 3, "batch_size": 4, "rank": 4, "alpha": 8}, method="sft")
+
+
+def lesson(number: int, *, answer: str = "Brief.", question: str = "", **marks: bool) -> dict[str, Any]:
+    prompt = [{"role": "system", "content": "Help."}, {"role": "user", "content": question or f"Question {number}?"}]
+    completion = [{"role": "assistant", "content": answer}]
+    return {"prompt": prompt, "completion": completion, "rows": [f"example:{number}"], **marks}
+
+
+ROWS = [lesson(n, question=f"Question {n}{' please' * (n % 5)}?") for n in range(10)]
+OWN = [lesson(n, answer="I said so myself.", label=False) for n in range(10, 13)]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_tiny(tmp_path_factory.mktemp("tiny")))
+
+
+def teach(
+    model: str, folder: Path, rows: Sequence[dict[str, Any]] = ROWS, *, parent: Path | None = None, **changes: Any
+) -> tuple[list[Step], dict[str, Any]]:
+    steps: list[Step] = []
+    recipe = Recipe.of({"learning_rate": 1e-2, "epochs": 3, "batch_size": 4, "rank": 4, **changes}, method="sft")
+    figures = train(
+        method="sft", model=model, parent=parent, rows=rows, recipe=recipe, folder=folder, on_step=steps.append
+    )
+    return steps, figures
+
+
+@pytest.mark.parametrize("variant", ["lora", "dora", "rslora"])
+def test_each_variant_learns_the_answer(model: str, tmp_path: Path, variant: str) -> None:
+    steps, figures = teach(model, tmp_path, variant=variant)
+    assert figures["rows"] == 10 and figures["steps"] == len(steps) == 9
+    names = load_file(tmp_path / "adapter_model.safetensors").keys()
+    assert any("magnitude" in name for name in names) is (variant == "dora")
+    trained = PeftModel.from_pretrained(load_model(model, dtype=torch.float32, device=torch.device("cpu")), tmp_path)
+    assert trained.peft_config["default"].use_rslora is (variant == "rslora")
+    tokenizer = load_tokenizer(model)
+    ids, reply = encode_messages(tokenizer, ROWS[0]["prompt"]), encode_reply(tokenizer, "Brief.")
+    (after,) = log_likelihoods(trained.eval(), ids, [reply])
+    with trained.disable_adapter():
+        (before,) = log_likelihoods(trained, ids, [reply])
+    assert sum(after) > sum(before) + 1
+    assert steps[-1].accuracy is not None and steps[-1].margin is None
+
+
+def test_the_loss_is_on_the_answer_and_its_end_alone(model: str, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(model)
+    encoded, _ = encode_rows(tokenizer, ROWS, method="sft", max_length=1024)
+    trainer = build_trainer(
+        load_trainable(model, None, RECIPE), tokenizer, encoded, method="sft", recipe=RECIPE, folder=tmp_path
+    )
+    batch = next(iter(trainer.get_train_dataloader()))
+    reply = encode_reply(tokenizer, "Brief.")
+    assert len(batch["labels"]) == 4
+    for ids, labels in zip(batch["input_ids"].tolist(), batch["labels"].tolist(), strict=True):
+        learned = [at for at, label in enumerate(labels) if label != IGNORED]
+        assert [labels[at] for at in learned] == [ids[at] for at in learned] == reply
+        assert reply[-1] == tokenizer.eos_token_id and learned == list(range(learned[0], learned[0] + len(reply)))
+
+
+def test_what_is_learned_from_is_final_and_neither_cut_nor_packed(model: str, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(model)
+    rows = [*ROWS, lesson(99, answer="word " * 700)]
+    encoded, too_long = encode_rows(tokenizer, rows, method="sft", max_length=4096)
+    trainer = build_trainer(
+        load_trainable(model, None, RECIPE), tokenizer, encoded, method="sft", recipe=RECIPE, folder=tmp_path
+    )
+    seen = [(row["input_ids"], row["labels"]) for row in trainer.train_dataset]
+    expected = [(row["input_ids"], row["labels"]) for row in map(labelled, encoded)]
+    assert too_long == 0 and sorted(seen) == sorted(expected)
+    assert max(len(ids) for ids, _ in seen) > 1024
+
+
+def test_an_answer_that_was_cut_off_teaches_no_end(model: str) -> None:
+    tokenizer = load_tokenizer(model)
+    (whole, part), _ = encode_rows(tokenizer, [lesson(1), lesson(1, finished=False)], method="sft", max_length=99)
+    assert whole["completion_ids"] == [*part["completion_ids"], tokenizer.eos_token_id]
+
+
+def test_rehearsed_answers_are_learned_and_tell_how_far_the_model_moved(model: str, tmp_path: Path) -> None:
+    without, figures = teach(model, tmp_path / "without")
+    assert all(step.kl is None for step in without) and figures["rows"] == 10
+    steps, figures = teach(model, tmp_path / "with", [*ROWS, *OWN])
+    assert figures["rows"] == 13
+    assert [step.kl for step in steps if step.kl is not None][-1] > 0
+
+
+def test_the_parent_keeps_its_rank(model: str, tmp_path: Path) -> None:
+    teach(model, tmp_path / "first")
+    teach(model, tmp_path / "second", parent=tmp_path / "first", rank=16, learning_rate=0.0)
+    first, second = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("first", "second"))
+    assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_rows_computed_at_once_are_of_one_length_and_come_in_any_order() -> None:
+    rows = [{"prompt_ids": [0] * length, "completion_ids": [1]} for length in (*range(40), 99)]
+    order = by_length(rows, at_once=4, seed=1)
+    lengths = [len(row["prompt_ids"]) for row in order]
+    assert sorted(lengths) == [*range(40), 99] and lengths != sorted(lengths)
+    assert all(max(part) - min(part) == 3 for part in (lengths[at : at + 4] for at in range(0, 40, 4)))
+    assert order == by_length(rows, at_once=4, seed=1) != by_length(rows, at_once=4, seed=2)
