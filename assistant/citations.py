@@ -7,7 +7,7 @@ taken apart is in `assistant.claims`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import accumulate, combinations_with_replacement
+from itertools import combinations_with_replacement
 from typing import Any
 
 from assistant.claims import Claim, Content, Said, content, normalise, parts, read, spell_numbers
@@ -21,13 +21,10 @@ TALK = ("i ", "i'", "i’", "sorry", "thank", "hello", "please", "let me", "let'
 
 @dataclass(frozen=True)
 class Checked:
-    """A reply with only the marks that hold."""
+    """A reply with only the marks that hold, and the numbers of the sources that it still cites."""
 
     text: str
     cited: frozenset[int]
-    """The numbers of the sources that it still cites."""
-    unsupported: tuple[tuple[int, int], ...]
-    """Spans of `text` that state something which no mark that holds and no source bears out."""
 
 
 @dataclass(frozen=True)
@@ -43,21 +40,26 @@ def check(reply: str, sources: Sequence[Mapping[str, Any]]) -> Checked:
     number. A claim without a quotation must share its numbers and enough of its words with the source. What is removed
     goes with the white space before it; a mark or a quotation that is still being written stays.
     """
-    known = {int(source["n"]): _source(source) for source in sources}
-    claims = read(reply)
-    holding = [_holding(claim, known) for claim in claims]
-    edits = [
-        _edit(reply, *claim.marks, held)
-        for claim, held in zip(claims, holding, strict=True)
-        if claim.marks is not None and held != claim.numbers
-    ]
-    doubtful = [
+    known = _known(sources)
+    kept, cited, at = [], set[int](), 0
+    for claim in read(reply):
+        held = _holding(claim, known)
+        cited.update(held)
+        if claim.marks is not None and held != claim.numbers:
+            start, end, marks = _edit(reply, *claim.marks, held)
+            kept += [reply[at:start], marks]
+            at = end
+    return Checked("".join([*kept, reply[at:]]), frozenset(cited))
+
+
+def unsupported(reply: str, sources: Sequence[Mapping[str, Any]]) -> tuple[tuple[int, int], ...]:
+    """Spans of a reply that state something which neither a mark that holds nor any source bears out."""
+    known = _known(sources)
+    return tuple(
         (claim.start, claim.end)
-        for claim, held in zip(claims, holding, strict=True)
-        if not held and _states_something(claim, reply) and not _is_borne_out(claim.said, list(known.values()))
-    ]
-    text, unsupported = _edited(reply, edits, doubtful)
-    return Checked(text, frozenset(n for held in holding for n in held), unsupported)
+        for claim in read(reply)
+        if _states_something(claim, reply) and not _holding(claim, known) and not _is_borne_out(claim.said, known)
+    )
 
 
 def _holding(claim: Claim, known: Mapping[int, _Source]) -> tuple[int, ...]:
@@ -110,12 +112,12 @@ def _states_something(claim: Claim, reply: str) -> bool:
     return bool(said.numbers or claim.said.quotations) or len(said.terms) >= FACT_WORDS or names
 
 
-def _is_borne_out(said: Said, sources: Sequence[_Source]) -> bool:
+def _is_borne_out(said: Said, known: Mapping[int, _Source]) -> bool:
     """Whether quotations all stand somewhere; without any, whether a source or two of them together agree."""
     if said.quotations:
-        return all(any(_stands(each, source) for source in sources) for each in said.quotations)
+        return all(any(_stands(each, source) for source in known.values()) for each in said.quotations)
     sought = content(said.text)
-    shared = [Content(sought.terms & of.content.terms, sought.numbers & of.content.numbers) for of in sources]
+    shared = [Content(sought.terms & of.content.terms, sought.numbers & of.content.numbers) for of in known.values()]
     return any(_agrees(sought, _together(two)) for two in combinations_with_replacement(shared, 2))
 
 
@@ -124,12 +126,13 @@ def _together(contents: Iterable[Content]) -> Content:
     return Content(frozenset().union(*(of.terms for of in each)), frozenset().union(*(of.numbers for of in each)))
 
 
-def _source(source: Mapping[str, Any]) -> _Source:
-    return _prepared(*(str(source.get(name) or "") for name in ("title", "heading", "text")))
+def _known(sources: Sequence[Mapping[str, Any]]) -> dict[int, _Source]:
+    fields = ("title", "heading", "text")
+    return {int(source["n"]): _source(*(str(source.get(name) or "") for name in fields)) for source in sources}
 
 
 @lru_cache(maxsize=512)
-def _prepared(title: str, heading: str, text: str) -> _Source:
+def _source(title: str, heading: str, text: str) -> _Source:
     return _Source(normalise(text), spell_numbers(content(f"{title}\n{heading}\n{text}")))
 
 
@@ -143,20 +146,3 @@ def _edit(reply: str, start: int, end: int, numbers: Sequence[int]) -> tuple[int
         while end < len(reply) and reply[end] in " \t":
             end += 1
     return start, end, ""
-
-
-def _edited(
-    reply: str, edits: Sequence[tuple[int, int, str]], spans: Sequence[tuple[int, int]]
-) -> tuple[str, tuple[tuple[int, int], ...]]:
-    """The reply with its edits, and where spans that touch no edit are then; both in order."""
-    kept, at = [], 0
-    for start, end, new in edits:
-        kept += [reply[at:start], new]
-        at = end
-    shifts = [0, *accumulate(len(new) - (end - start) for start, end, new in edits)]
-    moved, passed = [], 0
-    for start, end in spans:
-        while passed < len(edits) and edits[passed][1] <= start:
-            passed += 1
-        moved.append((start + shifts[passed], end + shifts[passed]))
-    return "".join([*kept, reply[at:]]), tuple(moved)

@@ -48,8 +48,8 @@ _SENTENCE_END = re.compile(
 _NEXT = re.compile(r"([ \t]*+)(\S?)")
 _BEFORE_ITEM = re.compile(r"\s*+(?:[-*+>#]++[ \t]++)*+(?:[0-9]{1,2}[.)](?=[ \t]++[^\s\"“„«]))?")
 """The bullet or number before an item of a list; `12. "So it says."` is none."""
-_BEFORE_WORDS = re.compile(r"[\s,;:.)*_]*+")
-_AFTER_WORDS = " \t\n*_,;:(["
+_BEFORE_WORDS = re.compile(r"[\s,;:.)*_|]*+")
+_AFTER_WORDS = " \t\n*_|,;:(["
 _UNFINISHED_MARK = re.compile(r"\[[0-9, ]*+\Z")
 _OPENING = '"“„«「'
 
