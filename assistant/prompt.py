@@ -15,6 +15,7 @@ from jinja2 import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 from assistant.errors import BadInput, ModelUnavailable
+from assistant.tables import HEADING_SEPARATOR
 
 ChatMessage = dict[str, str]
 """`{"role": "system" | "user" | "assistant", "content": text}`, as transformers and TRL write it."""
@@ -136,7 +137,8 @@ def _with_sources(question: str, passages: Sequence[Source], *, searched: bool) 
 
 
 def _label(passage: Source) -> str:
-    return " › ".join(_one_line((passage.title, passage.heading)))
+    """Where a source stands: its title, then the headings above it, of which the first is often the title again."""
+    return HEADING_SEPARATOR.join(dict.fromkeys(_one_line((passage.title, *passage.heading.split(HEADING_SEPARATOR)))))
 
 
 def _one_line(parts: Iterable[str]) -> Iterable[str]:

@@ -9,6 +9,8 @@ from sqlmodel import Field, SQLModel
 
 from assistant.database import new_id, state_type, utc_now
 
+HEADING_SEPARATOR = " › "
+
 
 class Focus(StrEnum):
     """What a question is answered from."""
@@ -69,7 +71,7 @@ class Chunk(SQLModel, table=True):
     start: int
     end: int
     heading: str = ""
-    """The headings above it, outermost first, joined by ` › `."""
+    """The headings above it, outermost first, joined by `HEADING_SEPARATOR`."""
     text: str
 
 

@@ -13,6 +13,7 @@ from itertools import pairwise
 from semantic_text_splitter import MarkdownSplitter, TextSplitter
 
 from assistant.knowledge.documents import Heading, Parsed, headings
+from assistant.tables import HEADING_SEPARATOR
 
 CHUNK_TOKENS = 128
 """Small enough that three passages suit a small chat model, large enough for a paragraph's point."""
@@ -20,7 +21,6 @@ CONTEXT_TOKENS = 64
 """At most so many tokens of title and headings are put before a chunk for embedding."""
 CHARACTERS_PER_TOKEN = 8
 """A tokenizer may read a word of any length as one unknown token: so many characters count as one token at least."""
-HEADING_SEPARATOR = " › "
 
 _UNBROKEN = re.compile(r"\S{5000}")
 """The splitter's time grows with the square of a word's length, so longer ones (a base64 blob) are cut first."""
