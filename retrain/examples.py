@@ -5,13 +5,15 @@ each quoted sentence with the number of the source that holds it.
 """
 
 from codecs import BOM_UTF8
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
-from assistant.errors import BadInput
+from assistant.errors import BadInput, NotFound
+from assistant.grounding import Grounding
+from assistant.knowledge import Passage, Upload
 from assistant.prompt import ChatMessage
 from assistant.tables import Assistant
 from feedback.lessons import Lesson
@@ -57,94 +59,59 @@ class Example(_Line):
     """Labels for people, as `document`; nothing depends on them."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Given:
-    """A source of an example as a passage."""
+@dataclass(frozen=True)
+class Line:
+    """An example, and where it stands; lines are numbered from 1."""
 
-    title: str
-    heading: str
-    text: str
-    chunk: str = ""
-    document: str = ""
-    score: float = 1.0
-    start: int = 0
-
-    @property
-    def end(self) -> int:
-        return len(self.text)
+    file: str
+    number: int
+    example: Example
 
 
-class Grounded(Protocol):
-    """A composed prompt with its numbered sources, as `Reply.sources`."""
-
-    @property
-    def messages(self) -> list[ChatMessage]: ...
-    @property
-    def sources(self) -> list[dict[str, Any]]: ...
-
-
-class Composer(Protocol):
-    """What composes the prompt of a turn: `assistant.grounding.Grounding`."""
-
-    def compose(
-        self,
-        asked: Assistant,
-        question: str,
-        *,
-        history: Sequence[ChatMessage] = (),
-        system: str | None = None,
-        passages: Sequence[Given] | None = None,
-        quotes: Sequence[str] = (),
-    ) -> Grounded: ...
+def read_examples(files: Sequence[Upload]) -> list[Line]:
+    """The examples of JSONL files; empty lines are passed over. Raises `BadInput` that names the line."""
+    lines: list[Line] = []
+    for file in files:
+        for number, line in enumerate(file.data.removeprefix(BOM_UTF8).splitlines(), 1):
+            if line.strip():
+                try:
+                    lines.append(Line(file.name, number, Example.model_validate_json(line)))
+                except ValidationError as exc:
+                    raise BadInput(f"Line {number} of {file.name} cannot be used: {_problem(exc)}") from exc
+    return lines
 
 
-def read_examples(name: str, data: bytes) -> dict[int, Example]:
-    """The examples of a file by their line, from 1; empty lines are passed over. Raises `BadInput` naming the line."""
-    examples: dict[int, Example] = {}
-    for number, line in enumerate(data.removeprefix(BOM_UTF8).splitlines(), 1):
-        if line.strip():
-            try:
-                examples[number] = Example.model_validate_json(line)
-            except ValidationError as exc:
-                raise BadInput(f"Line {number} of {name} cannot be used: {_problem(exc)}") from exc
-    return examples
+def compose_lesson(line: Line, *, grounding: Grounding, assistant: Assistant) -> Lesson:
+    """An example as a lesson, with the prompt that the assistant would be given.
 
-
-def compose_lessons(
-    name: str,
-    examples: Mapping[int, Example],
-    *,
-    grounding: Composer,
-    assistant: Assistant,
-    on_composed: Callable[[int], None] = lambda _: None,
-) -> list[Lesson]:
-    """Each example of a file as a lesson, with the prompt that the assistant would be given.
-
-    `on_composed` is told how many are done. Raises `BadInput` for an example that is too long, or whose quote is in no
-    source.
+    Raises `BadInput` for one that is too long, or whose quote is in no source.
     """
-    lessons = []
-    for done, (line, example) in enumerate(examples.items(), 1):
-        try:
-            lessons.append(_lesson(line, example, grounding=grounding, assistant=assistant))
-        except BadInput as exc:
-            raise BadInput(f"Line {line} of {name} cannot be used: {exc}") from exc
-        on_composed(done)
-    return lessons
+    try:
+        prompt, answer = _composed(line.example, grounding=grounding, assistant=assistant)
+    except (BadInput, NotFound) as exc:
+        raise BadInput(f"Line {line.number} of {line.file} cannot be used: {exc}") from exc
+    return Lesson(prompt=tuple(prompt), answer=answer, rows=(f"{EXAMPLE}{line.file}:{line.number}",))
 
 
-def _lesson(line: int, example: Example, *, grounding: Composer, assistant: Assistant) -> Lesson:
+def _composed(example: Example, *, grounding: Grounding, assistant: Assistant) -> tuple[list[ChatMessage], str]:
     given = example.sources
     grounded = grounding.compose(
         assistant,
         example.question,
         history=[turn.model_dump() for turn in example.history],
         system=example.system,
-        passages=None if given is None else [Given(**source.model_dump()) for source in given],
+        passages=None if given is None else [_passage(source) for source in given],
         quotes=example.quotes,
     )
     quoted = (f' "{quote}" [{_number(quote, grounded.sources)}]' for quote in example.quotes)
-    return Lesson(prompt=tuple(grounded.messages), answer=example.answer + "".join(quoted), rows=(f"{EXAMPLE}{line}",))
+    return grounded.messages, example.answer + "".join(quoted)
+
+
+def _passage(source: SourceText) -> Passage:
+    end = len(source.text)
+    return Passage(
+        chunk="", document="", title=source.title, heading=source.heading, text=source.text, score=1.0, start=0, end=end
+    )
 
 
 def _number(quote: str, sources: Sequence[Mapping[str, Any]]) -> int:

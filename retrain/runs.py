@@ -104,10 +104,9 @@ class Runs:
         settings of the first method. Raises `BadInput` that says what is missing, `Conflict` while a run of this
         assistant is active, `NotFound`, and `ThumbloopError` for a disk that is full.
         """
+        self.require_idle(assistant_id)
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
-            if session.exec(_of(assistant_id).where(col(Run.state).in_(ACTIVE_STATES))).first() is not None:
-                raise Conflict(BUSY)
             evidence = gather(session, assistant_id)
             pair_set = build_pairs(evidence)
             seen = _seen(_latest(session, assistant_id))
@@ -140,6 +139,12 @@ class Runs:
         log.info("run %s of assistant %s is queued, by %s", run.id, assistant_id, method)
         self._supervisor.wake()
         return run
+
+    def require_idle(self, assistant_id: str) -> None:
+        """Raise `Conflict` while a run of this assistant is active."""
+        with self._database.read() as session:
+            if session.exec(_of(assistant_id).where(col(Run.state).in_(ACTIVE_STATES))).first() is not None:
+                raise Conflict(BUSY)
 
     def cancel(self, run_id: str) -> Run:
         """Ask a run to end; it does within a few seconds. Nothing happens to one that has ended. Raises `NotFound`."""

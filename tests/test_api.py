@@ -126,6 +126,16 @@ def test_the_admin_sees_runs_adapters_and_the_schedule(admin: Client) -> None:
     assert kept["min_new_pairs"] == 30 and kept == admin.predict("default", api_name="/schedule")
 
 
+def test_the_admin_sends_examples_to_teach(admin: Client, tmp_path: Path) -> None:
+    (tmp_path / "few.jsonl").write_text('{"question": "Who?", "answer": "Me.", "sources": []}\n')
+    with pytest.raises(AppError, match="1 of 8 examples"):
+        admin.predict("default", handle_file(tmp_path / "few.jsonl"), api_name="/teach")
+    with pytest.raises(AppError, match="not an uploaded file"):
+        admin.predict("default", {"path": "/etc/passwd"}, api_name="/teach")
+    with pytest.raises(AppError, match="corrections and approved answers"):
+        admin.predict("default", api_name="/teach")
+
+
 @pytest.mark.parametrize(
     ("name", "argument", "sentence"),
     [

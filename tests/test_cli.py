@@ -2,7 +2,10 @@
 
 import io
 import json
+import subprocess
+import sys
 from collections.abc import Callable
+from contextlib import closing
 from errno import EACCES
 from pathlib import Path
 
@@ -11,10 +14,13 @@ from filelock import FileLock
 from sqlmodel import select
 
 from assistant import records
-from assistant.database import open_database
+from assistant.database import Database, open_database
+from assistant.fake_engine import FakeEngine
+from assistant.knowledge import Knowledge, Upload
 from assistant.knowledge.fake_embedder import HashEmbedder
 from feedback import ratings
 from feedback.tables import Rating
+from retrain.runs import Runs
 from tests.builders import add_assistant, add_turn
 from ui import __version__, cli
 from ui.settings import Settings, flag_of
@@ -58,7 +64,8 @@ def test_version_and_help(run: Run) -> None:
     assert run("--version")[1] == f"thumbloop {__version__}\n"
     told = run("--help")[1]
     assert all(
-        name in told for name in ("serve", "ingest", "retrain", "adapters", "export", "import", "users", "doctor")
+        name in told
+        for name in ("serve", "ingest", "retrain", "teach", "adapters", "export", "import", "users", "doctor")
     )
 
 
@@ -168,6 +175,84 @@ def test_retrain_says_what_is_missing_and_leaves_no_lock(run: Run, home: Path, a
     assert code == 1 and "too little feedback" in said
     with FileLock(home / "app.lock", timeout=0):
         pass
+
+
+def examples(path: Path, *, count: int = 8, **parts: object) -> Path:
+    lines = [{"question": f"What is {n}?", "answer": f"It is {n}.", **parts} for n in range(count)]
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
+
+
+def finish(folder: Path) -> "subprocess.Popen[bytes]":
+    """A child that is done at once, in place of training."""
+    write = "import json, pathlib, sys; folder = pathlib.Path(sys.argv[1]); out = json.dumps"
+    write += "; (folder / 'report.json').write_text(out({'verdict': {'passed': True}}))"
+    write += "; (folder / 'result.json').write_text(out({'state': 'done', 'error': ''}))"
+    return subprocess.Popen([sys.executable, "-c", write, str(folder)], stdin=subprocess.PIPE)
+
+
+@pytest.fixture
+def scripted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Runs whose children are scripts, and an engine without a model."""
+    monkeypatch.setattr("ui.services.open_engine", lambda settings: FakeEngine())  # noqa: ARG005
+
+    def opened(settings: Settings, database: Database, registry: object) -> Runs:
+        assert registry
+        return Runs(
+            database,
+            runs_dir=settings.runs_dir,
+            adapters_dir=tmp_path,
+            resolve=str,
+            on_done=lambda *_: "default-v1",
+            spawn=finish,
+        )
+
+    monkeypatch.setattr("ui.services.open_runs", opened)
+
+
+@pytest.mark.usefixtures("scripted")
+def test_teach_composes_examples_and_waits_for_the_adapter(run: Run, home: Path, answered: str, tmp_path: Path) -> None:
+    del answered
+    files = [examples(tmp_path / "a.jsonl"), examples(tmp_path / "b.jsonl", sources=[{"title": "T", "text": "Words."}])]
+    code, said, problem = run("teach", *files, "--variant", "rslora")
+    assert (code, problem) == (0, "") and "Its adapter is default-v1." in " ".join(said.split())
+    (folder,) = (home / "runs").iterdir()
+    config = json.loads((folder / "config.json").read_text())
+    assert (config["method"], config["recipes"]["sft"]["variant"]) == ("sft", "rslora")
+    assert "16 examples" in config["why"]
+
+
+@pytest.mark.usefixtures("scripted")
+def test_teach_says_what_is_wrong_and_starts_nothing(run: Run, home: Path, answered: str, tmp_path: Path) -> None:
+    del answered
+    (tmp_path / "bad.jsonl").write_text('{"question": "Who?"}\n')
+    mistakes: dict[tuple[object, ...], str] = {
+        ("teach", tmp_path / "bad.jsonl"): "Line 1 of bad.jsonl cannot be used: it has no 'answer'",
+        ("teach", tmp_path / "gone.jsonl"): "gone.jsonl cannot be read: No such file",
+        ("teach", examples(tmp_path / "few.jsonl", count=7)): "7 of 8 examples",
+        ("teach",): "1 of 8 corrections and approved answers",
+        ("teach", examples(tmp_path / "ok.jsonl"), "--then-dpo"): "0 of 8 preference pairs",
+    }
+    for words, sentence in mistakes.items():
+        code, _, said = run(*words)
+        assert code == 1 and sentence in said and "Traceback" not in said, words
+    assert not list((home / "runs").iterdir())
+
+
+@pytest.mark.usefixtures("scripted")
+def test_teach_sends_to_the_page_where_the_app_has_the_documents(
+    run: Run, home: Path, answered: str, tmp_path: Path
+) -> None:
+    del answered
+    database = open_database(f"sqlite:///{home / 'thumbloop.db'}")
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default").id
+    with closing(Knowledge(database, index_dir=home / "index", embedder=HashEmbedder())) as owner:
+        owner.ingest(asked, [Upload(name="bees.md", data=b"# Bees\n\nA hive holds fifty thousand bees.\n")])
+        code, _, said = run("teach", examples(tmp_path / "a.jsonl"))
+        assert code == 1 and "Teach them on its Retrain page" in said
+        assert run("teach", examples(tmp_path / "b.jsonl", sources=[]))[0] == 0
+    database.close()
 
 
 def test_serve_says_who_has_the_home(run: Run, home: Path) -> None:

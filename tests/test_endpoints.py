@@ -11,7 +11,9 @@ from sqlalchemy import update
 from assistant import records
 from assistant.database import utc_now
 from assistant.errors import BadInput, Conflict, NotAllowed, NotFound
+from assistant.knowledge import Upload
 from assistant.tables import ReplyState
+from retrain.dataset import read
 from retrain.tables import Run, RunState, Schedule
 from tests.serving import eventually, open_services
 from tests.tiny import save_tiny, save_tiny_adapter
@@ -73,6 +75,29 @@ def test_too_little_feedback_starts_no_run(shared: Services) -> None:
     with pytest.raises(BadInput, match="too little feedback"):
         endpoints.retrain(shared, ADMIN, "default")
     assert endpoints.runs(shared, ADMIN, "default")["runs"] == []
+
+
+def test_teaching_composes_the_examples_and_starts_a_run(services: Services) -> None:
+    lines = [{"question": f"Where are my documents, number {n}?", "answer": f"In folder {n}."} for n in range(10)]
+    file = Upload(name="a.jsonl", data=b"".join(json.dumps(line).encode() + b"\n" for line in lines))
+    services.runs.close()  # nothing trains here
+    started = endpoints.teach(services, ADMIN, "default", [file], variant="dora")
+    assert (started["method"], started["state"], started["counts"]["lessons"]) == ("sft", "queued", 7)
+    row = read(services.runs.folder(started["run"]) / "train_lessons.jsonl")[0]
+    assert "[1] " in row["prompt"][-1]["content"], "with sources from the assistant's own documents"
+    with pytest.raises(Conflict, match="already being retrained"):
+        endpoints.teach(services, ADMIN, "default", [Upload(name="b.jsonl", data=b"not even read")])
+    endpoints.cancel(services, ADMIN, started["run"])
+    for arguments, sentence in (
+        (([Upload(name="b.jsonl", data=b"{}")],), "Line 1 of b.jsonl"),
+        (([file], True), "0 of 8 preference pairs"),
+        (([file], "yes"), "must be true or false"),
+        (([file], False, "qlora"), "must be one of lora, dora, rslora"),
+        (((),), "0 of 8 corrections and approved answers"),
+        (([Upload(name="empty.jsonl", data=b"")],), "0 of 8 examples"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            endpoints.teach(services, ADMIN, "default", *arguments)
 
 
 def test_a_candidate_is_promoted_answers_and_is_rolled_back(services: Services, base: Path) -> None:

@@ -1,5 +1,6 @@
 """The pages' handlers, called as functions: no browser, no server, scripted replies."""
 
+import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -18,6 +19,7 @@ from feedback.tables import Comparison, Correction, Outcome, Rating, Value
 from retrain.tables import Run
 from tests.pages import REPORT, a_candidate, a_run_elsewhere
 from tests.serving import open_services
+from tests.tiny import save_tiny
 from ui import pages
 from ui.pages import (
     assistant_handlers,
@@ -343,6 +345,7 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
         lambda: retrain_handlers.look(services, caller),
         lambda: retrain_handlers.watch(services, caller, run="x"),
         lambda: retrain_handlers.start(services, caller),
+        lambda: retrain_handlers.teach(services, caller, path=None, then_dpo=False),
         lambda: retrain_handlers.cancel(services, caller, run="x"),
         lambda: retrain_handlers.rollback(services, caller),
         lambda: retrain_handlers.decide(services, caller, action="promote", adapter="x"),
@@ -403,6 +406,25 @@ def test_the_report_gives_the_verdict_first_and_text_in_it_can_only_show(tmp_pat
         assert "rejected" in (retrain_handlers.look(reported, ADMIN, report_on=adapter).versions or "")
         with pytest.raises(BadInput):
             retrain_handlers.decide(reported, ADMIN, action="delete", adapter=adapter)
+
+
+def test_examples_are_taught_from_the_page(tmp_path: Path) -> None:
+    path = tmp_path / "examples.jsonl"
+    path.write_text("".join(json.dumps({"question": f"Who is {n}?", "answer": f"{n}."}) + "\n" for n in range(9)))
+    with open_services(tmp_path / "taught", model=str(save_tiny(tmp_path / "tiny"))) as taught:
+        taught.runs.close()  # nothing trains here
+        retrain_handlers.teach(taught, ADMIN, path=str(path), then_dpo=False)
+        seen = retrain_handlers.look(taught, ADMIN)
+        assert seen.running and "Examples to teach" in seen.progress and not seen.can_start
+
+
+def test_the_report_on_teaching_shows_what_was_taught() -> None:
+    taught = {**REPORT, "checks": [{**REPORT["checks"][0], "name": "teaching"}]}
+    example = {"prompt": "Where?", "before": "Somewhere.", "after": "Here.", "taught": "Here. <b>[1]"}
+    taught["examples"] = {"held_out": [example]}
+    html = report_html.report(taught, adapter="default-v1")
+    assert "Learned what it was taught" in html and "Taught:</b> Here. &lt;b&gt;[1]" in html
+    assert "People preferred" not in html
 
 
 def test_a_failed_report_says_failed_on_the_check() -> None:

@@ -47,6 +47,19 @@ def ingest(services: Services, caller: Caller, assistant: str, files: list[dict[
     return endpoints.ingest(services, caller, assistant, uploads(files))
 
 
+def teach(
+    services: Services,
+    caller: Caller,
+    assistant: str = "default",
+    file: dict[str, Any] | None = None,
+    then_dpo: bool = False,
+    variant: str = "lora",
+) -> dict[str, Any]:
+    """Start a run that teaches: the examples of a file, or, without one, corrections and approved answers."""
+    caller.require_admin()
+    return endpoints.teach(services, caller, assistant, uploads(file) if file else (), then_dpo, variant)
+
+
 def export(services: Services, caller: Caller, assistant: str, format: str = "preference") -> dict[str, Any]:
     """Write an assistant's feedback to a file of JSON lines: preference, unpaired or ratings."""
     path = endpoints.export(services, caller, assistant, format)
@@ -65,6 +78,7 @@ ADDRESSES = (
     Address(export),
     Address(endpoints.status),
     Address(endpoints.retrain),
+    Address(teach),
     Address(endpoints.run),
     Address(endpoints.runs),
     Address(endpoints.cancel),

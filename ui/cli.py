@@ -16,6 +16,7 @@ from ui.commands.options import Home, out, settings_of
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
 app.command("ingest")(documents.ingest)
 app.command("retrain")(training.retrain)
+app.command("teach")(training.teach)
 app.command("export")(exchange.export)
 app.command("import")(exchange.import_)
 app.add_typer(adapters.app, name="adapters")

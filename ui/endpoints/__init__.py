@@ -19,6 +19,7 @@ from ui.endpoints.retraining import (
     schedule,
     set_schedule,
     status,
+    teach,
 )
 
 __all__ = [
@@ -42,4 +43,5 @@ __all__ = [
     "schedule",
     "set_schedule",
     "status",
+    "teach",
 ]

@@ -1,5 +1,6 @@
 """Runs, adapters and schedules, for admins: start, watch and cancel; promote, reject and roll back; when by itself."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -7,8 +8,12 @@ from sqlmodel import Session, col, func, select
 
 from assistant import records
 from assistant.database import utc_now
+from assistant.grounding import Grounding
+from assistant.knowledge import Upload
 from assistant.tables import Assistant, Chunk, Document
 from feedback.evidence import gather
+from retrain.examples import compose_lesson, read_examples
+from retrain.recipe import VARIANTS
 from retrain.schedule import describe
 from retrain.schedule import set_schedule as store_schedule
 from retrain.tables import Adapter, Run, Schedule
@@ -60,6 +65,31 @@ def retrain(services: Services, caller: Caller, assistant: str = "default") -> d
     with services.database.read() as session:
         asked = _assistant(session, assistant)
     return _run_json(services.runs.start(asked.id, asked_by=caller.id), asked)
+
+
+def teach(
+    services: Services,
+    caller: Caller,
+    assistant: str = "default",
+    files: Sequence[Upload] = (),
+    then_dpo: bool = False,
+    variant: str = "lora",
+) -> dict[str, Any]:
+    """Start a run that teaches: examples from files, or, without one, corrections and approved answers.
+
+    Raises `NotFound`, `Conflict` while a run is going, and `BadInput` for an example that cannot be used or too few.
+    """
+    caller.require_admin()
+    method = "sft+dpo" if inputs.switch(then_dpo, "then_dpo") else "sft"
+    recipe = {"variant": inputs.choice(variant, "variant", VARIANTS)}
+    with services.database.read() as session:
+        asked = _assistant(session, assistant)
+    services.runs.require_idle(asked.id)
+    grounding = Grounding(engine=services.engine, knowledge=services.knowledge)
+    lines = read_examples(files)
+    examples = [compose_lesson(line, grounding=grounding, assistant=asked) for line in lines] if files else None
+    started = services.runs.start(asked.id, asked_by=caller.id, method=method, examples=examples, recipe=recipe)
+    return _run_json(started, asked)
 
 
 def run(services: Services, caller: Caller, run: str) -> dict[str, Any]:

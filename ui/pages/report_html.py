@@ -18,11 +18,12 @@ NAMES = {
     "unfinished replies": "Answers come to an end",
     "answers from sources": "Right answers from documents",
     "preference": "Learned what people prefer",
+    "teaching": "Learned what it was taught",
 }
 """The checks as people read them."""
 CHECK_HEAD = ("Check", "Result", "What was measured", "Figure", "Limit")
 SECTIONS = (
-    ("held_out", "Questions that people rated", "These were kept out of training."),
+    ("held_out", "Questions kept out of training", "What it learned must show on these, too."),
     ("grounded", "Questions about a given passage", "Whether it still answers from documents."),
     ("neutral", "Everyday questions", "Nobody rated these: they should stay as good as they were."),
 )
@@ -51,7 +52,13 @@ def kept_out(counts: Mapping[str, Any], *, why: Mapping[str, str]) -> str:
 
 def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
     """What a run is trained on, as figures."""
-    names = {"train": "Preferences to train on", "held_out": "Kept for the test", "too_long": "Too long to train on"}
+    names = {
+        "lessons": "Examples to teach",
+        "rehearsed": "Everyday answers mixed in",
+        "train": "Preferences to train on",
+        "held_out": "Kept for the test",
+        "too_long": "Too long to train on",
+    }
     known = {**counts, **trained}
     return figures([(label, str(known[name])) for name, label in names.items() if name in known])
 
@@ -80,9 +87,11 @@ def _section(examples: Mapping[str, Any], key: str, title: str, note: str, *, ag
 
 
 def _example(example: Mapping[str, Any], *, against: str) -> str:
-    preferred = ""
-    if "chosen" in example:
-        preferred = f'<p class="tl-quiet"><b>People preferred:</b> {lines(example["chosen"])}</p>'
+    preferred = "".join(
+        f'<p class="tl-quiet"><b>{label}:</b> {lines(example[key])}</p>'
+        for key, label in (("chosen", "People preferred"), ("taught", "Taught"))
+        if key in example
+    )
     sides = _side(f"Before ({against})", example, "before") + _side("After", example, "after")
     prompt = f"<p><b>{lines(example['prompt'])}</b></p>"
     return f'<div class="tl-example-pair">{prompt}<div class="tl-sides">{sides}</div>{preferred}</div>'

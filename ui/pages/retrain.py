@@ -18,6 +18,11 @@ from ui.sessions import Caller
 
 HERE = Path(__file__).parent
 LOOK_EVERY_S = 2.0
+TEACH = (
+    "Show it questions with the answers they should get, one JSON object a line: "
+    '<code>{"question": "...", "answer": "...", "quotes": ["..."]}</code>. '
+    "Without a file it is taught your corrections and the answers that people liked."
+)
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -36,6 +41,13 @@ def _run_part(services: Services) -> list[Any]:
         start = gr.Button("Retrain", variant="primary", scale=0, min_width=150)
         cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=120)
     progress = gr.HTML(js_on_load=None, apply_default_css=False)
+    with gr.Accordion("Teach from examples", open=False):
+        gr.HTML(f"<p>{TEACH}</p>", js_on_load=None)
+        with gr.Row(elem_classes="tl-line"):
+            examples = gr.File(label="Examples (JSONL)", file_types=[".jsonl"], height=110)
+            with gr.Column():
+                then_dpo = gr.Checkbox(label="Then learn the preferences, too")
+                teach = gr.Button("Teach")
     with gr.Row(visible=False) as drawn:
         plots = [_plot(label) for label in CURVES.values()]
     with gr.Accordion("Log", open=False, visible=False) as logged:
@@ -48,7 +60,7 @@ def _run_part(services: Services) -> list[Any]:
     running = gr.Textbox(visible="hidden", label="Run", show_label=False)
     opened = gr.Textbox(visible="hidden", label="Version", show_label=False)
     timer = gr.Timer(LOOK_EVERY_S, active=False)
-    outputs = [ready, start, cancel, progress, drawn, *plots, logged, log, report, versions, running, timer]
+    outputs = [ready, start, teach, cancel, progress, drawn, *plots, logged, log, report, versions, running, timer]
 
     def again(report_on: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
@@ -62,6 +74,13 @@ def _run_part(services: Services) -> list[Any]:
     def begin(request: gr.Request) -> None:
         with spoken_errors():
             handlers.start(services, caller_of(services, request))
+
+    def begin_teaching(path: str | None, then: bool, request: gr.Request) -> None:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            if path:
+                gr.Info("Reading the examples; with many of them this takes a minute or two.")
+            handlers.teach(services, caller, path=path, then_dpo=then)
 
     def end(run: str, request: gr.Request) -> None:
         with spoken_errors():
@@ -83,6 +102,7 @@ def _run_part(services: Services) -> list[Any]:
 
     for done in (
         start.click(begin, None, None, **QUICK),
+        teach.click(begin_teaching, [examples, then_dpo], None, **QUICK),
         cancel.click(end, [running], None, **QUICK),
         versions.act(act, [opened], opened, **QUICK),
         back.click(undo, None, None, **QUICK),
@@ -135,6 +155,7 @@ def _shown(now: Look) -> list[Any]:
     return [
         _or_skip(now.ready),
         gr.update(interactive=now.can_start),
+        gr.update(interactive=not going),
         gr.update(visible=going),
         now.progress,
         gr.update(visible=any(now.curves.values())),

@@ -5,10 +5,12 @@ The page looks again every few seconds while a run goes, so one look gives all t
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from assistant import records
 from assistant.errors import BadInput
+from assistant.knowledge import Upload
 from retrain.tables import RunState
 from ui.endpoints import retraining
 from ui.pages import report_html, run_html
@@ -70,6 +72,16 @@ def watch(services: Services, caller: Caller, *, run: str, report_on: str = "") 
 def start(services: Services, caller: Caller) -> None:
     """Start a run. Raises `NotAllowed`, `Conflict`, `BadInput`."""
     retraining.retrain(services, caller, ASSISTANT)
+
+
+def teach(services: Services, caller: Caller, *, path: str | None, then_dpo: bool) -> None:
+    """Start a run that teaches the examples of a file, or corrections and approved answers.
+
+    Raises `NotAllowed`, `Conflict`, `BadInput`.
+    """
+    caller.require_admin()
+    files = [Upload(name=Path(path).name, data=Path(path).read_bytes())] if path else []
+    retraining.teach(services, caller, ASSISTANT, files, then_dpo)
 
 
 def cancel(services: Services, caller: Caller, *, run: str) -> None:
