@@ -43,7 +43,7 @@ class Run(SQLModel, table=True):
     assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
     state: RunState = Field(default=RunState.queued, sa_type=state_type(RunState))
     method: str = ""
-    """`dpo` or `kto`, and why it was chosen is in the report."""
+    """`dpo`, `kto`, `sft` or `sft+dpo`; why it was chosen is in the config."""
     asked_by: str
     config: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
     counts: dict[str, Any] = Field(default_factory=dict, sa_column=Column(JSON, nullable=False))
