@@ -60,6 +60,8 @@ def test_a_guest_chats_and_the_answer_streams(app: AppServer, guest: Client) -> 
     assert (last["text"], last["done"], last["adapter"]) == ("They are kept in one folder [1].", True, None)
     assert last["sources"][0]["cited"] and "folder" in last["sources"][0]["text"]
     assert len(job.outputs()) > 2 and not job.outputs()[0]["done"]
+    place = guest.predict(last["reply"], 1, api_name="/source")
+    assert place["text"] == last["sources"][0]["text"] and place["document"].endswith(".md")
     more = ask(guest, "And then?", conversation=last["conversation"])
     assert more["conversation"] == last["conversation"] and more["reply"] != last["reply"]
 
@@ -84,6 +86,7 @@ def test_a_guest_cannot_touch_what_is_anothers(app: AppServer, guest: Client) ->
         "/correct": [theirs["reply"], "x"],
         "/retry": [theirs["reply"]],
         "/compare": [theirs["reply"], ask(guest)["reply"]],
+        "/source": [theirs["reply"], 1],
     }.items():
         with pytest.raises(AppError, match="does not exist, or is not yours"):
             guest.predict(*arguments, api_name=name)
@@ -95,7 +98,14 @@ def test_every_address_is_known_here_and_admins_ones_refuse_others(guest: Client
     named = guest.view_api(return_format="dict", print_info=False)["named_endpoints"]
     assert set(named) == {f"/{address.name}" for address in ADDRESSES}
     guarded = [address.name for address in ADDRESSES if address.admin]
-    assert {address.name for address in ADDRESSES} - set(guarded) == {"chat", "retry", "rate", "correct", "compare"}
+    assert {address.name for address in ADDRESSES} - set(guarded) == {
+        "chat",
+        "retry",
+        "rate",
+        "correct",
+        "compare",
+        "source",
+    }
     for name in guarded:
         with pytest.raises(AppError, match=REFUSED):
             guest.predict(**ARGUMENTS.get(name, {"assistant": "default"}), api_name=f"/{name}")

@@ -303,3 +303,30 @@ def test_who_opens_another_conversation_meanwhile_sees_that_one(
     assert ended.wait(5), "the engine was told"
     expect(page.locator("#tl-live")).to_be_empty()
     expect(page.get_by_role("button", name="Send")).to_be_visible()
+
+
+def test_a_source_opens_in_its_document_and_what_no_source_says_is_marked(app: AppServer, page: Page) -> None:
+    page.goto("/")
+    app.engine.enqueue("It is kept in one folder [1]. It weighs 40 kilograms.")
+    ask(page, "Where are my documents kept?")
+    source = page.locator(".tl-source[data-n='1']")
+    source.locator("summary").click()
+    words = source.locator("blockquote").inner_text()
+    source.get_by_role("button", name="Show in the document").click()
+    expect(source.locator("mark")).to_have_text(words)
+    expect(source.locator("mark")).to_be_in_viewport()
+
+    check = page.get_by_role("button", name="Check")
+    check.click()
+    doubt = page.locator(".tl-doubting .tl-doubt")
+    expect(doubt).to_have_text("It weighs 40 kilograms.")
+    expect(doubt).to_have_attribute("title", "No source says this")
+    expect(page.locator(".tl-doubts")).to_contain_text("1 part")
+
+    source.get_by_role("button", name="Show less").click()
+    expect(source.locator("mark")).to_have_count(0)
+    expect(source.locator("blockquote")).to_be_visible()
+    expect(doubt).to_be_visible()
+    check.click()
+    expect(doubt).to_have_count(0)
+    expect(page.locator(".tl-doubts")).to_be_hidden()

@@ -72,6 +72,7 @@ ADDRESSES = (
     Address(endpoints.rate, admin=False),
     Address(endpoints.correct, admin=False),
     Address(endpoints.compare, admin=False),
+    Address(endpoints.source, admin=False),
     Address(ingest),
     Address(endpoints.documents),
     Address(endpoints.delete_document),

@@ -21,6 +21,7 @@ from ui.endpoints.retraining import (
     status,
     teach,
 )
+from ui.endpoints.sources import source
 
 __all__ = [
     "adapters",
@@ -42,6 +43,7 @@ __all__ = [
     "runs",
     "schedule",
     "set_schedule",
+    "source",
     "status",
     "teach",
 ]

@@ -20,6 +20,7 @@ from feedback.ratings import REASONS
 from ui import endpoints
 from ui.pages import thread, thread_html
 from ui.pages.markup import escape
+from ui.pages.thread_html import AT_NOTHING, Look
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -147,20 +148,23 @@ def stop(services: Services, caller: Caller, *, conversation: str) -> View:
 
 
 def act(services: Services, caller: Caller, *, conversation: str, data: Mapping[str, Any]) -> View:
-    """Store what a button below an answer says, and show it. Raises what the endpoints raise."""
+    """Do what a button in an answer says, and show it. Raises what the endpoints raise."""
     todo, reply = data.get("do"), _text(data, "reply")
     if todo == "rate":
         value = _text(data, "value")
         endpoints.rate(services, caller, reply, value)
         if value == "none":
             endpoints.correct(services, caller, reply, "")
-            return View(thread=_thread(services, caller, conversation, saved=reply))
-        return View(thread=_thread(services, caller, conversation, opened=reply))
+            return View(thread=_thread(services, caller, conversation, look=Look(saved=reply)))
+        return View(thread=_thread(services, caller, conversation, look=Look(opened=reply)))
     if todo == "save":
         _save(services, caller, reply, data)
-        return View(thread=_thread(services, caller, conversation, saved=reply))
+        return View(thread=_thread(services, caller, conversation, look=Look(saved=reply)))
     if todo == "edit":
-        return View(thread=_thread(services, caller, conversation, opened=reply))
+        return View(thread=_thread(services, caller, conversation, look=Look(opened=reply)))
+    if todo == "place":
+        place = endpoints.source(services, caller, reply, _number(data, "n"))
+        return View(thread=_thread(services, caller, conversation, look=Look(place=place)))
     if todo == "close":
         return View(thread=_thread(services, caller, conversation))
     if todo == "compare":
@@ -184,10 +188,15 @@ def _text(data: Mapping[str, Any], name: str) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _thread(services: Services, caller: Caller, conversation: str, *, opened: str = "", saved: str = "") -> str:
+def _number(data: Mapping[str, Any], name: str) -> int:
+    value = _text(data, name)
+    return int(value) if value.isdecimal() and len(value) < 4 else 0
+
+
+def _thread(services: Services, caller: Caller, conversation: str, *, look: Look = AT_NOTHING) -> str:
     with services.database.read() as session:
         exchanges = thread.load(session, conversation, owner=caller.id)
-    return thread_html.thread(exchanges, reasons=REASONS, opened=opened, saved=saved)
+    return thread_html.thread(exchanges, reasons=REASONS, look=look)
 
 
 def _welcome(asked: Assistant) -> str:

@@ -5,7 +5,7 @@ because of what somebody wrote. Nothing here knows what the text is about.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from functools import cache
 from html import escape as _escape
 from typing import Any
@@ -13,7 +13,11 @@ from typing import Any
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-CITATION = re.compile(r"\[(\d{1,2})\]")
+from assistant.claims import MARKS
+
+DOUBT, END_OF_DOUBT = "\ufdd0", "\ufdd1"
+"""Characters that stand for nothing: they carry the bounds of a doubt through the markdown parser."""
+NO_DOUBT = {ord(DOUBT): "\ufffd", ord(END_OF_DOUBT): "\ufffd"}
 LINK_SCHEMES = re.compile(r"(https?://|mailto:)", re.IGNORECASE)
 
 
@@ -27,9 +31,16 @@ def lines(text: str) -> str:
     return escape(text).replace("\n", "<br>")
 
 
-def markdown(text: str, *, citations: Sequence[int] = ()) -> str:
-    """A reply as HTML; `[n]` for an `n` in `citations` becomes a button that opens source n."""
-    return str(_renderer().render(text, {"citations": frozenset(citations)}))
+def markdown(text: str, *, citations: Sequence[int] = (), doubts: Sequence[tuple[int, int]] = ()) -> str:
+    """A reply as HTML; a number in `[n]` that is in `citations` becomes a button that opens source n.
+
+    `doubts` are spans of the text whose words are marked.
+    """
+    text = text.translate(NO_DOUBT)
+    for start, end in reversed(doubts):
+        text = f"{text[:start]}{DOUBT}{text[start:end]}{END_OF_DOUBT}{text[end:]}"
+    html = str(_renderer().render(text, {"citations": frozenset(citations), "doubting": False}))
+    return html.replace(DOUBT, "").replace(END_OF_DOUBT, "")
 
 
 @cache
@@ -50,17 +61,29 @@ def _may_be_linked(address: str) -> bool:
 
 
 def _text(_self: Any, tokens: Sequence[Token], index: int, _options: Any, env: dict[str, Any]) -> str:
-    known = env.get("citations", frozenset())
+    known = env["citations"]
 
-    def button(found: re.Match[str]) -> str:
-        n = int(found[1])
-        if n not in known:
-            return found[0]
-        return (
-            f'<button type="button" class="tl-cite" data-do="source" data-n="{n}" aria-label="Source {n}">{n}</button>'
-        )
+    def buttons(found: re.Match[str]) -> str:
+        return "".join(_citation(int(n), known) for n in re.findall(r"\d+", found.group()))
 
-    return CITATION.sub(button, escape(tokens[index].content))
+    return _doubted(MARKS.sub(buttons, escape(tokens[index].content)), env)
+
+
+def _citation(n: int, known: Container[int]) -> str:
+    if n not in known:
+        return f"[{n}]"
+    return f'<button type="button" class="tl-cite" data-do="source" data-n="{n}" aria-label="Source {n}">{n}</button>'
+
+
+def _doubted(html: str, env: dict[str, Any]) -> str:
+    """The words with those in doubt marked; a doubt may begin in one token and end in another."""
+    parts = []
+    for part in re.split(f"([{DOUBT}{END_OF_DOUBT}])", html):
+        if part in (DOUBT, END_OF_DOUBT):
+            env["doubting"] = part == DOUBT
+        elif part:
+            parts.append(f'<span class="tl-doubt">{part}</span>' if env["doubting"] else part)
+    return "".join(parts)
 
 
 def _link_open(_self: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:

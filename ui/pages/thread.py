@@ -10,6 +10,7 @@ from typing import Any
 from sqlmodel import Session
 
 from assistant import records
+from assistant.citations import unsupported
 from assistant.tables import Message, Reply, ReplyState, Role
 from feedback import ratings
 from feedback.ratings import Opinion
@@ -32,6 +33,11 @@ class Answer:
     def finished(self) -> bool:
         """Whether there is something to rate."""
         return bool(self.text.strip()) and self.state in (ReplyState.done, ReplyState.stopped)
+
+    @property
+    def doubts(self) -> tuple[tuple[int, int], ...]:
+        """Where it states what none of its sources says; nowhere, if it was given none."""
+        return unsupported(self.text, self.sources) if self.sources else ()
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,32 @@
 """How a conversation looks: exchanges to HTML, everything in them escaped. `thread.js` makes its buttons work."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from assistant.tables import ReplyState
 from ui.pages.markup import escape, lines, markdown
+from ui.pages.sources_html import Place, sources
 from ui.pages.tables import version
 from ui.pages.thread import Answer, Exchange
 
 Reasons = Mapping[Any, Sequence[tuple[str, str]]]
 """What can be chosen for `up` and for `down`: (what is stored, how it reads)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Look:
+    """What a reader looks at in a conversation."""
+
+    opened: str = ""
+    """The reply whose feedback form is open."""
+    saved: str = ""
+    """The reply that was just rated."""
+    place: Place | None = None
+
+
+NO_DOUBT = "Nothing found that no source says."
+AT_NOTHING = Look()
 
 
 def welcome(*, name: str, greeting: str, examples: Sequence[str]) -> str:
@@ -24,13 +41,13 @@ def welcome(*, name: str, greeting: str, examples: Sequence[str]) -> str:
     )
 
 
-def thread(exchanges: Sequence[Exchange], *, reasons: Reasons, opened: str = "", saved: str = "") -> str:
-    """The whole conversation. `opened` is the reply whose feedback form is open, `saved` one just rated."""
+def thread(exchanges: Sequence[Exchange], *, reasons: Reasons, look: Look = AT_NOTHING) -> str:
+    """The whole conversation."""
     parts = []
     for index, exchange in enumerate(exchanges):
         last = index == len(exchanges) - 1
         parts.append(question(exchange.question))
-        parts.append(_answers(exchange, last=last, reasons=reasons, opened=opened, saved=saved))
+        parts.append(_answers(exchange, last=last, reasons=reasons, look=look))
     return f'<div class="tl-thread">{"".join(parts)}</div>'
 
 
@@ -48,7 +65,7 @@ def writing(text: str, *, sources: Sequence[Mapping[str, Any]] = (), status: str
     )
 
 
-def _answers(exchange: Exchange, *, last: bool, reasons: Reasons, opened: str, saved: str) -> str:
+def _answers(exchange: Exchange, *, last: bool, reasons: Reasons, look: Look) -> str:
     undecided = last and exchange.rivals is not None and exchange.choice is None
     shown = {answer.reply for answer in exchange.rivals or ()} if undecided else {exchange.answers[-1].reply}
     articles = "".join(
@@ -58,8 +75,8 @@ def _answers(exchange: Exchange, *, last: bool, reasons: Reasons, opened: str, s
             of=len(exchange.answers),
             hidden=answer.reply not in shown,
             retry=last and n == len(exchange.answers),
-            form=_form(answer, reasons) if answer.reply == opened else "",
-            saved=answer.reply == saved,
+            form=_form(answer, reasons) if answer.reply == look.opened else "",
+            look=look,
         )
         for n, answer in enumerate(exchange.answers, start=1)
     )
@@ -67,14 +84,16 @@ def _answers(exchange: Exchange, *, last: bool, reasons: Reasons, opened: str, s
     return f'<section class="{kind}">{articles}</section>{_choice(exchange)}'
 
 
-def _answer(answer: Answer, *, n: int, of: int, hidden: bool, retry: bool, form: str, saved: bool) -> str:
-    cited = [int(source["n"]) for source in answer.sources]
-    text = markdown(answer.text, citations=cited)
+def _answer(answer: Answer, *, n: int, of: int, hidden: bool, retry: bool, form: str, look: Look) -> str:
+    numbers = [int(source["n"]) for source in answer.sources]
+    text = markdown(answer.text, citations=numbers, doubts=answer.doubts)
+    place = look.place if look.place and look.place["reply"] == answer.reply else None
     return (
         f'<article class="tl-answer" data-reply="{escape(answer.reply)}"{" hidden" if hidden else ""}'
         f' aria-label="Answer {n} of {of}">{_heading(n, of)}<div class="tl-text">{text}</div>{_note(answer)}'
-        f"{_sources(answer.sources)}{_tools(answer, n=n, of=of, retry=retry)}"
-        f"{_stored(answer, saved=saved) if not form else form}</article>"
+        f"{_doubts(answer)}{sources(answer.reply, answer.sources, place=place)}"
+        f"{_tools(answer, n=n, of=of, retry=retry)}"
+        f"{form or _stored(answer, saved=answer.reply == look.saved)}</article>"
     )
 
 
@@ -92,20 +111,11 @@ def _note(answer: Answer) -> str:
     return ""
 
 
-def _sources(sources: Sequence[Mapping[str, Any]]) -> str:
-    if not sources:
-        return ""
-    return f'<div class="tl-sources" aria-label="Sources">{"".join(map(_source, sources))}</div>'
-
-
-def _source(source: Mapping[str, Any]) -> str:
-    heading = f'<span class="tl-where">{escape(source["heading"])}</span>' if source.get("heading") else ""
-    cited = " tl-cited" if source.get("cited") else ""
-    return (
-        f'<details class="tl-source{cited}" data-n="{int(source["n"])}"><summary><b>{int(source["n"])}</b>'
-        f"<span>{escape(source['title'])}</span></summary><div class='tl-passage'>{heading}"
-        f"<blockquote>{lines(source['text'])}</blockquote></div></details>"
-    )
+def _doubts(answer: Answer) -> str:
+    """What the marking of doubts found; `thread.js` shows it with the marks."""
+    found = len(answer.doubts)
+    said = f"{found} {'part' if found == 1 else 'parts'} that no source says, with dots below." if found else NO_DOUBT
+    return f'<p class="tl-note tl-doubts" role="status" hidden>{said}</p>' if answer.sources else ""
 
 
 def _tools(answer: Answer, *, n: int, of: int, retry: bool) -> str:
@@ -122,7 +132,16 @@ def _tools(answer: Answer, *, n: int, of: int, retry: bool) -> str:
     thumbs = ""
     if answer.finished:
         copy = f'<button type="button" class="tl-tool" data-do="copy">{_icon("copy")}<span>Copy</span></button>'
-        thumbs = _thumb(answer, "up", "Good answer") + _thumb(answer, "down", "Bad answer") + copy
+        check = (
+            f'<button type="button" class="tl-tool" data-do="doubts" aria-pressed="false"'
+            f' title="Mark what no source says">{_icon("check")}Check</button>'
+        )
+        thumbs = (
+            _thumb(answer, "up", "Good answer")
+            + _thumb(answer, "down", "Bad answer")
+            + copy
+            + (check if answer.sources else "")
+        )
     return (
         f'<div class="tl-tools">{pager}{thumbs}'
         f'{again if retry else ""}<span class="tl-version">{escape(version(answer.adapter))}</span></div>'
@@ -212,6 +231,7 @@ PATHS = {
     "up": "M7 10v11H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1h3Zm0 0 4-7a2.5 2.5 0 0 1 2.5 2.5V9h5a2 2 0 0 1 2 2.3l-1.3 8"
     "a2 2 0 0 1-2 1.7H7",
     "copy": "M9 9h10v11H9zM5 15V4h10",
+    "check": "M4 21h3m3 0h4m3 0h3M6 10l4 4 8-9",
     "again": "M4 12a8 8 0 1 0 2.5-5.8M4 4v4h4",
 }
 """Of a square of 24 units."""
