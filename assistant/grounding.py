@@ -90,9 +90,14 @@ class Grounding:
         small = self._engine.parameters(asked.model) < SMALL_PARAMETERS
         return Focus.sentences if small else Focus.passages
 
-    def _retrieve(self, asked: Assistant, question: str, history: Sequence[ChatMessage]) -> Sequence[Passage]:
+    def search(self, asked: Assistant, query: str, *, limit: int, min_score: float | None) -> Sequence[Passage]:
+        """Passages or sentences for a query, as the assistant's focus wants. Raises `ModelUnavailable`, `Conflict`."""
         search = self._knowledge.sentences if self.focus(asked) is Focus.sentences else self._knowledge.search
-        return search(asked.id, search_query(question, history), limit=asked.passages, min_score=asked.min_score)
+        return search(asked.id, query, limit=limit, min_score=min_score)
+
+    def _retrieve(self, asked: Assistant, question: str, history: Sequence[ChatMessage]) -> Sequence[Passage]:
+        query = search_query(question, history)
+        return self.search(asked, query, limit=asked.passages, min_score=asked.min_score)
 
     def _with_quotes(self, asked: Assistant, found: list[Passage], quotes: Sequence[str]) -> list[Passage]:
         missing = [quote for quote in quotes if not any(quote in passage.text for passage in found)]

@@ -10,9 +10,9 @@ import pytest
 from sqlmodel import select
 
 from assistant import records
-from assistant.errors import BadInput, NotAllowed, NotFound, ThumbloopError
+from assistant.errors import BadInput, ModelUnavailable, NotAllowed, NotFound, ThumbloopError
 from assistant.fake_engine import FakeEngine
-from assistant.tables import ReplyState
+from assistant.tables import Focus, ReplyState
 from feedback import ratings
 from feedback.ratings import Opinion
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
@@ -286,6 +286,9 @@ def test_documents_are_added_one_by_one_found_and_deleted(services: Services, tm
     assert "depot hours.md" in table and "broken.pdf" not in table and "<script" not in table
     found = documents_handlers.search(services, ADMIN, query="When does the depot open?")
     assert "opens at nine" in found and "match" in found and "<script" not in found
+    with services.database.read() as session:
+        given = records.assistant_by_slug(session, "default").passages
+    assert f"given {given} of these" in found and found.count(">given<") == given
     assert "depot hours.md" not in documents_handlers.delete(services, ADMIN, name="depot hours.md")
 
 
@@ -320,15 +323,37 @@ def test_feedback_is_exported_as_a_file(services: Services) -> None:
 def test_the_assistant_form_keeps_what_it_was_given_or_says_why_not(services: Services) -> None:
     values = dict(zip(assistant_handlers.FIELDS, assistant_handlers.load(services, ADMIN), strict=True))
     changed = {**values, "greeting": "Good day.", "example_questions": "One?\n\n Two? ", "passages": 2.0}
+    changed |= {"focus": "passages", "min_score": 0.4}
     assert assistant_handlers.save(services, ADMIN, changed).startswith("Saved")
     with services.database.read() as session:
         kept = records.assistant_by_slug(session, "default")
     assert (kept.greeting, kept.example_questions, kept.passages) == ("Good day.", ["One?", "Two?"], 2)
+    assert (kept.focus, kept.min_score) == (Focus.passages, 0.4)
     with pytest.raises(BadInput, match="Temperature"):
         assistant_handlers.save(services, ADMIN, {**values, "temperature": 9})
     with pytest.raises(BadInput, match="empty"):
         assistant_handlers.save(services, ADMIN, {**values, "name": " "})
+    for focus in ("words", None, ["auto"]):
+        with pytest.raises(BadInput, match="what the model is given"):
+            assistant_handlers.save(services, ADMIN, {**values, "focus": focus})
+    assistant_handlers.save(services, ADMIN, {**values, "min_score": None})
+    again = dict(zip(assistant_handlers.FIELDS, assistant_handlers.load(services, ADMIN), strict=True))
+    assert (again["focus"], again["min_score"]) == ("auto", None)
     assistant_handlers.save(services, ADMIN, values)
+
+
+def test_the_assistant_form_says_what_automatic_means(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert assistant_handlers.automatic(services, ADMIN).startswith(
+        "Automatic now means best sentences: the model has 135"
+    )
+    monkeypatch.setattr(services.engine, "parameters", lambda model: 1_500_000_000)  # noqa: ARG005
+    assert "whole passages: the model has 1,500 million" in assistant_handlers.automatic(services, ADMIN)
+
+    def missing(model: str) -> int:
+        raise ModelUnavailable(f"{model} is not there.")
+
+    monkeypatch.setattr(services.engine, "parameters", missing)
+    assert assistant_handlers.automatic(services, ADMIN).endswith("default is not there.")
 
 
 @pytest.mark.parametrize("caller", [GUEST, Caller("m", "member", "member")])
@@ -355,6 +380,7 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
             services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False
         ),
         lambda: assistant_handlers.load(services, caller),
+        lambda: assistant_handlers.automatic(services, caller),
         lambda: assistant_handlers.save(services, caller, {}),
     ]
     for call in calls:

@@ -14,6 +14,7 @@ from assistant.database import Database
 from assistant.defaults import DEFAULT_CHAT, DEFAULT_EMBEDDING, Progress, fetch_defaults, installed, require
 from assistant.engine import Engine, Weights
 from assistant.errors import ThumbloopError
+from assistant.grounding import Grounding
 from assistant.knowledge import Knowledge
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
@@ -58,6 +59,7 @@ class Services:
         self.knowledge = knowledge
         self.admin = admin
         """What this start did to the account `admin`; show it to whoever started it."""
+        self.grounding = Grounding(engine=engine, knowledge=knowledge)
         self.chat = Chat(database=database, engine=engine, knowledge=knowledge, adapters_dir=settings.adapters_dir)
         self.registry = registry
         self.runs = runs

@@ -10,6 +10,7 @@ from ui.pages import assistant_handlers as handlers
 from ui.pages.frame import QUICK, admins_only, on_load, top
 from ui.pages.markup import escape
 from ui.services import Services
+from ui.sessions import Caller
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -17,7 +18,11 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     top(services, demo, here="assistant")
     with admins_only(services, demo, here="assistant"):
         gr.HTML("<h1>Assistant</h1><p>Who answers on the chat page, and how.</p>", js_on_load=None)
-        fields = _words() + _numbers()
+        fields = _words()
+        gr.HTML("<h2>Sources from the documents</h2>", js_on_load=None)
+        fields.append(gr.Radio(list(handlers.FOCUSES), label="What the model is given"))
+        automatic = gr.HTML(js_on_load=None, apply_default_css=False, elem_classes="tl-quiet")
+        fields += _numbers()
         with gr.Row(elem_classes="tl-line"):
             save = gr.Button("Save", variant="primary", scale=0, min_width=140)
             said = gr.HTML(js_on_load=None, apply_default_css=False)
@@ -28,8 +33,11 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
             done = handlers.save(services, caller_of(services, request), values)
             return f'<p class="tl-thanks" role="status">{escape(done)}</p>'
 
+    def shown(caller: Caller) -> str:
+        return escape(handlers.automatic(services, caller))
+
     save.click(store, set(fields), said, **QUICK)
-    on_load(demo, services, lambda caller: handlers.load(services, caller), fields)
+    on_load(demo, services, lambda caller: [*handlers.load(services, caller), shown(caller)], [*fields, automatic])
 
 
 def _words() -> list[Any]:
@@ -42,10 +50,13 @@ def _words() -> list[Any]:
 
 
 def _numbers() -> list[Any]:
-    gr.HTML("<h2>Passages from the documents</h2>", js_on_load=None)
     with gr.Row():
-        passages = gr.Slider(0, 20, step=1, label="Passages for an answer", info="0: answer without the documents.")
-        score = gr.Slider(0, 1, step=0.01, label="Least match", info="Passages that match less are left out.")
+        passages = gr.Slider(
+            0, 20, step=1, label="Passages or sentences for an answer", info="0: answer without the documents."
+        )
+        score = gr.Number(
+            label="Least match, 0 to 1", info="Below it a source does not fit. Empty: automatic, as learned."
+        )
     gr.HTML("<h2>Writing</h2>", js_on_load=None)
     with gr.Row():
         temperature = gr.Slider(0, 2, step=0.05, label="Freedom (temperature)", info="0: always the likeliest word.")

@@ -3,6 +3,9 @@
 from typing import Any
 
 from assistant import records
+from assistant.errors import BadInput, ModelUnavailable
+from assistant.grounding import SMALL_PARAMETERS
+from assistant.tables import Focus
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -12,6 +15,7 @@ FIELDS = (
     "system_prompt",
     "greeting",
     "example_questions",
+    "focus",
     "passages",
     "min_score",
     "temperature",
@@ -20,6 +24,11 @@ FIELDS = (
     "context_tokens",
 )
 """The settings of the form, in its order; example questions are one a line there."""
+FOCUSES = (
+    ("Automatic (by the model's size)", Focus.auto),
+    ("Whole passages", Focus.passages),
+    ("Best sentences", Focus.sentences),
+)
 WHOLE = ("passages", "max_new_tokens", "context_tokens")
 
 
@@ -33,6 +42,19 @@ def load(services: Services, caller: Caller) -> list[Any]:
     ]
 
 
+def automatic(services: Services, caller: Caller) -> str:
+    """What the automatic choice means with the model as it is now. Raises `NotAllowed`."""
+    caller.require_admin()
+    with services.database.read() as session:
+        model = records.assistant_by_slug(session, ASSISTANT).model
+    try:
+        parameters = services.engine.parameters(model)
+    except ModelUnavailable as exc:
+        return f"What automatic means shows once the model can be read. {exc}"
+    meant = "best sentences" if parameters < SMALL_PARAMETERS else "whole passages"
+    return f"Automatic now means {meant}: the model has {parameters / 1e6:,.0f} million parameters."
+
+
 def save(services: Services, caller: Caller, values: dict[str, Any]) -> str:
     """Store the form; what to say about it. Raises `NotAllowed`, and `BadInput` for a value that cannot be."""
     caller.require_admin()
@@ -40,6 +62,9 @@ def save(services: Services, caller: Caller, values: dict[str, Any]) -> str:
     settings["example_questions"] = [
         line.strip() for line in str(values["example_questions"]).splitlines() if line.strip()
     ]
+    if values["focus"] not in list(Focus):
+        raise BadInput("Choose what the model is given: automatic, whole passages or best sentences.")
+    settings["focus"] = Focus(values["focus"])
     for name in WHOLE:
         if isinstance(settings[name], float) and settings[name].is_integer():
             settings[name] = int(settings[name])

@@ -48,18 +48,17 @@ def search(services: Services, caller: Caller, *, query: str) -> str:
         raise BadInput("Type a question to see what it finds.")
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, ASSISTANT)
-    found = services.knowledge.search(asked.id, query, passages=TRIAL_PASSAGES)
+    found = services.grounding.search(asked, query, limit=max(TRIAL_PASSAGES, asked.passages), min_score=0.0)
     if not found:
         return '<p class="tl-quiet">Nothing was found. Add a document about it, or ask in other words.</p>'
-    used = sum(passage.score >= asked.min_score for passage in found[: asked.passages])
+    given = services.grounding.search(asked, query, limit=asked.passages, min_score=asked.min_score)
     rows = [
         f'<li><p><b>{escape(passage.title)}</b> <span class="tl-where">{escape(passage.heading)}</span>'
-        f"{badge(f'match {passage.score:.2f}')}</p><blockquote>{lines(passage.text)}</blockquote></li>"
+        f"{badge(f'match {passage.score:.2f}')}{badge('given', kind='good') if passage in given else ''}</p>"
+        f"<blockquote>{lines(passage.text)}</blockquote></li>"
         for passage in found
     ]
-    note = (
-        f"An answer to this would be given the first {used} of these." if used else "None would be given to an answer."
-    )
+    note = f"An answer to this would be given {len(given)} of these." if given else "None would be given to an answer."
     return f'<p class="tl-quiet">{note}</p><ol class="tl-found">{"".join(rows)}</ol>'
 
 
