@@ -1,7 +1,6 @@
 """One turn: what is streamed is what is stored, with all that training needs; stopping and failing lose nothing."""
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,29 +12,31 @@ from assistant.database import Database
 from assistant.engine import Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, NotFound
 from assistant.fake_engine import FakeEngine
+from assistant.knowledge import Passage
 from assistant.prompt import encode_messages
 from assistant.tables import Message, Reply, ReplyState
 
 
-@dataclass(frozen=True)
-class FakePassage:
-    text: str
-    chunk: str = "c1"
-    document: str = "d1"
-    title: str = "Keys"
-    heading: str = ""
-    score: float = 0.5
-    start: int = 0
-    end: int = 9
+def passage(text: str, *, chunk: str = "c1") -> Passage:
+    return Passage(chunk=chunk, document="d1", title="Keys", heading="", text=text, score=0.5, start=0, end=len(text))
 
 
 class FakeKnowledge:
     def __init__(self) -> None:
-        self.passages = [FakePassage("The key is under the mat."), FakePassage("There are two doors.", chunk="c2")]
+        self.passages = [passage("The key is under the mat."), passage("There are two doors.", chunk="c2")]
 
-    def search(self, assistant_id: str, query: str, *, passages: int, min_score: float = 0.0) -> Sequence[FakePassage]:
+    def search(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> Sequence[Passage]:
         assert assistant_id and query
-        return [passage for passage in self.passages[:passages] if passage.score >= min_score]
+        return [passage for passage in self.passages[:limit] if passage.score >= (min_score or 0.0)]
+
+    sentences = search
+
+    def locate(self, assistant_id: str, quote: str) -> Passage:
+        assert assistant_id
+        return next(passage for passage in self.passages if quote in passage.text)
+
+    def has_documents(self, assistant_id: str) -> bool:
+        return bool(assistant_id and self.passages)
 
 
 class FailingEngine(FakeEngine):

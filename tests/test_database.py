@@ -26,7 +26,7 @@ import ui.tables
 from assistant import database as database_module
 from assistant.database import MIGRATIONS, Database, open_database
 from assistant.errors import BadInput, Conflict, ThumbloopError
-from assistant.tables import Assistant, Message
+from assistant.tables import Assistant, Focus, Message
 from tests.builders import add_assistant, add_turn, new_database
 
 ROOT = Path(__file__).parent.parent
@@ -137,10 +137,15 @@ def test_the_comparison_would_see_a_missing_column(tmp_path: Path) -> None:
 def test_an_older_file_is_upgraded_with_its_rows(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'thumbloop.db'}")
     database.migrate("0001")
+    gardener = Assistant(slug="gardener", name="Rose", system_prompt="You garden.", min_score=0.5)
     with database.write() as session:
-        reply = add_turn(
-            session, add_assistant(session), "When do I prune?", "In winter.", sources=["Prune in winter."]
+        session.connection().exec_driver_sql(
+            "INSERT INTO assistant (id, slug, name, system_prompt, greeting, example_questions, model, passages, "
+            "min_score, context_tokens, max_new_tokens, temperature, top_p, created_at) "
+            "VALUES (?, 'gardener', 'Rose', 'You garden.', '', '[]', 'default', 3, 0.5, 1536, 256, 0, 1, '2026-01-01')",
+            (gardener.id,),
         )
+        reply = add_turn(session, gardener, "When do I prune?", "In winter.", sources=["Prune in winter."])
     with pytest.raises(Exception, match="no such table: rating"), database.read() as session:
         session.connection().exec_driver_sql("SELECT * FROM rating")
 
@@ -151,6 +156,8 @@ def test_an_older_file_is_upgraded_with_its_rows(tmp_path: Path) -> None:
         assert session.get_one(Message, reply.id).text == "In winter."
         assert session.get_one(assistant.tables.Reply, reply.id).sources[0]["text"] == "Prune in winter."
         assert session.exec(select(feedback.tables.Rating)).all() == []
+        kept = session.get_one(Assistant, gardener.id)
+        assert (kept.focus, kept.min_score, kept.passages) == (Focus.auto, 0.5, 3)
 
 
 def test_a_revision_that_makes_a_table_anew_keeps_what_points_to_it(
@@ -162,7 +169,7 @@ def test_a_revision_that_makes_a_table_anew_keeps_what_points_to_it(
     scripts = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
     (scripts / "versions" / "0099.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0099'\ndown_revision = '0004'\n"
+        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0099'\ndown_revision = '0005'\n"
         "def upgrade():\n    with op.batch_alter_table('assistant', recreate='always') as table:\n"
         "        table.add_column(sa.Column('colour', sa.String()))\n"
     )
@@ -179,7 +186,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     scripts = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
     (scripts / "versions" / "0099.py").write_text(
-        "from alembic import op\nrevision = '0099'\ndown_revision = '0004'\n"
+        "from alembic import op\nrevision = '0099'\ndown_revision = '0005'\n"
         "def upgrade():\n    op.drop_table('rating')\n    raise RuntimeError('power cut')\n"
     )
     monkeypatch.setattr(database_module, "MIGRATIONS", scripts)
@@ -187,7 +194,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
         database.migrate()
     with database.read() as session:
         assert session.exec(select(feedback.tables.Rating)).all() == []
-        assert session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0004"
+        assert session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0005"
 
 
 def test_the_migrations_are_valid_for_postgresql() -> None:
@@ -202,7 +209,7 @@ def test_the_migrations_are_valid_for_postgresql() -> None:
         for script in scripts:
             script.module.upgrade()
     sql = " ".join(written.getvalue().split())
-    assert [script.revision for script in scripts] == ["0001", "0002", "0003", "0004"]
+    assert [script.revision for script in scripts] == ["0001", "0002", "0003", "0004", "0005"]
     assert "CREATE TABLE rating ( id SERIAL NOT NULL" in sql
     assert (
         "CREATE UNIQUE INDEX uq_run_active ON run (assistant_id) WHERE state IN ('queued', 'training', 'evaluating')"

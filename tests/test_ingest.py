@@ -42,7 +42,7 @@ def another(database: Database, tmp_path: Path, embedder: HashEmbedder | None = 
 
 
 def best(knowledge: Knowledge, assistant: str, question: str) -> Passage:
-    return knowledge.search(assistant, question, passages=1)[0]
+    return knowledge.search(assistant, question, limit=1)[0]
 
 
 def chunk_rows(database: Database) -> Sequence[Chunk]:
@@ -91,7 +91,7 @@ def test_new_content_replaces_the_old(knowledge: Knowledge, assistant: str) -> N
     [done] = knowledge.ingest(assistant, [Upload("harbour.txt", b"The ferry leaves at nine now.")])
 
     assert done.state == "replaced"
-    assert [each.text for each in knowledge.search(assistant, "ferry", passages=9)] == ["The ferry leaves at nine now."]
+    assert [each.text for each in knowledge.search(assistant, "ferry", limit=9, min_score=0.0)] == ["The ferry leaves at nine now."]
 
 
 def test_a_bad_file_fails_alone_and_the_old_version_stays(knowledge: Knowledge, assistant: str) -> None:
@@ -113,7 +113,7 @@ def test_delete_removes_the_rows_and_the_passages(knowledge: Knowledge, assistan
     knowledge.ingest(assistant, [HARBOUR])
     knowledge.delete(assistant, "harbour.txt")
 
-    assert knowledge.search(assistant, "ferry", passages=3) == []
+    assert knowledge.search(assistant, "ferry", limit=3) == []
     assert (knowledge.documents(assistant), chunk_rows(database)) == ([], [])
     with pytest.raises(NotFound, match=r"no document called 'harbour\.txt'"):
         knowledge.delete(assistant, "harbour.txt")
@@ -122,18 +122,18 @@ def test_delete_removes_the_rows_and_the_passages(knowledge: Knowledge, assistan
 def test_an_assistant_that_does_not_exist_gets_no_documents(knowledge: Knowledge) -> None:
     with pytest.raises(NotFound):
         knowledge.ingest("nobody", [GARDEN])
-    assert knowledge.search("nobody", "beans", passages=3) == []
+    assert knowledge.search("nobody", "beans", limit=3) == []
 
 
 def test_passages_and_min_score_limit_what_comes_back(knowledge: Knowledge, assistant: str) -> None:
     words = ["pier", "open pier", "open pier today", "no open pier today at all"]
     knowledge.ingest(assistant, [Upload(f"{n}.txt", f"{text}.".encode()) for n, text in enumerate(words)])
 
-    assert len(knowledge.search(assistant, "open pier", passages=3)) == 3
-    assert knowledge.search(assistant, "open pier", passages=0) == []
-    assert knowledge.search(assistant, "  ", passages=3) == []
-    scores = sorted(each.score for each in knowledge.search(assistant, "open pier", passages=9))
-    kept = knowledge.search(assistant, "open pier", passages=9, min_score=scores[2])
+    assert len(knowledge.search(assistant, "open pier", limit=3)) == 3
+    assert knowledge.search(assistant, "open pier", limit=0) == []
+    assert knowledge.search(assistant, "  ", limit=3) == []
+    scores = sorted(each.score for each in knowledge.search(assistant, "open pier", limit=9, min_score=0.0))
+    kept = knowledge.search(assistant, "open pier", limit=9, min_score=scores[2])
     assert sorted(each.score for each in kept) == scores[2:]
 
 
@@ -143,7 +143,7 @@ def test_assistants_know_their_own_documents_only(knowledge: Knowledge, assistan
     knowledge.ingest(assistant, [HARBOUR])
     knowledge.ingest(other, [GARDEN])
 
-    assert [each.title for each in knowledge.search(other, "ferry beans", passages=9)] == ["Garden"]
+    assert [each.title for each in knowledge.search(other, "ferry beans", limit=9, min_score=0.0)] == ["Garden"]
 
 
 def test_hostile_text_is_stored_and_found_as_text(knowledge: Knowledge, assistant: str) -> None:
@@ -177,9 +177,9 @@ def test_a_second_process_writes_rows_and_the_owner_finds_them_at_its_next_searc
     beside.delete(assistant, "harbour.txt")
 
     assert embedder.embedded == []
-    found = knowledge.search(assistant, "ferry mill rye Tuesdays", passages=9)
+    found = knowledge.search(assistant, "ferry mill rye Tuesdays", limit=9, min_score=0.0)
     assert {each.title for each in found} == {"mill.txt", "Garden"}
-    for ask in (beside.open, beside.rebuild, lambda: beside.search(assistant, "rye", passages=1)):
+    for ask in (beside.open, beside.rebuild, lambda: beside.search(assistant, "rye", limit=1)):
         with pytest.raises(Conflict, match="Another Thumbloop process"):
             ask()
 
@@ -211,7 +211,7 @@ knowledge.ingest(sys.argv[3], files)
 
     assert best(healed, assistant, "When does the ferry leave?").text == "The ferry leaves at seven."
     assert sum("rye" in text for text in embedder.embedded) == 0
-    assert {each.title for each in healed.search(assistant, "rye ferry", passages=9)} == {"a.txt", "b.txt"}
+    assert {each.title for each in healed.search(assistant, "rye ferry", limit=9, min_score=0.0)} == {"a.txt", "b.txt"}
     healed.close()
 
 
@@ -233,7 +233,7 @@ def test_a_model_that_reads_less_asks_for_a_rebuild_which_splits_again(
     knowledge.close()
     smaller = another(database, tmp_path, HashEmbedder(name="smaller", max_tokens=96))
     with pytest.raises(Conflict, match="thumbloop ingest --rebuild"):
-        smaller.search(assistant, "keeper", passages=1)
+        smaller.search(assistant, "keeper", limit=1)
 
     smaller.rebuild()
     assert "keeper" in best(smaller, assistant, "keeper stairs").text
@@ -270,10 +270,10 @@ def test_searches_go_on_while_a_file_is_ingested(assistant: str, database: Datab
     thread.start()
     assert embedder.reached.wait(20)
 
-    assert [each.title for each in knowledge.search(assistant, "ferry", passages=9)] == ["harbour.txt"]
+    assert [each.title for each in knowledge.search(assistant, "ferry", limit=9, min_score=0.0)] == ["harbour.txt"]
     embedder.go.set()
     thread.join(20)
-    assert len(knowledge.search(assistant, "ferry", passages=9)) == 2
+    assert len(knowledge.search(assistant, "ferry", limit=9, min_score=0.0)) == 2
     knowledge.close()
 
 
@@ -283,7 +283,7 @@ def test_many_threads_ingest_and_search_at_once(knowledge: Knowledge, assistant:
     def work(number: int) -> None:
         try:
             knowledge.ingest(assistant, [Upload(f"{number}.txt", f"Pier number {number} is open.".encode())])
-            assert any(each.title == f"{number}.txt" for each in knowledge.search(assistant, "pier", passages=20))
+            assert any(each.title == f"{number}.txt" for each in knowledge.search(assistant, "pier", limit=20, min_score=0.0))
         except BaseException as exc:
             failures.append(exc)
 
