@@ -116,9 +116,9 @@ def rows(app: AppServer, table: Any, **where: Any) -> Sequence[Any]:
 
 def test_a_guest_asks_opens_a_source_rates_corrects_and_finds_it_all_after_a_reload(app: AppServer, page: Page) -> None:
     page.goto("/")
-    app.engine.enqueue("Your documents are **kept** in one folder [1].")
+    app.engine.enqueue("It is **so** [1].")
     page.locator(".tl-example").first.click()
-    expect(page.locator("#tl-thread strong")).to_have_text("kept")
+    expect(page.locator("#tl-thread strong")).to_have_text("so")
     page.locator("#tl-thread .tl-cite").click()
     expect(page.locator(".tl-source[data-n='1'] blockquote")).to_be_visible()
 
@@ -134,7 +134,7 @@ def test_a_guest_asks_opens_a_source_rates_corrects_and_finds_it_all_after_a_rel
     assert [row.text for row in rows(app, Correction, reply_id=reply)] == ["In the folder that you chose."]
 
     page.reload()
-    expect(page.locator("#tl-thread strong")).to_have_text("kept")
+    expect(page.locator("#tl-thread strong")).to_have_text("so")
     expect(page.get_by_role("button", name="Bad answer")).to_have_attribute("aria-pressed", "true")
     expect(page.locator("#tl-side [aria-current]")).to_be_visible()
 
