@@ -11,6 +11,7 @@ from itertools import combinations_with_replacement
 from typing import Any
 
 from assistant.claims import Claim, Content, Said, content, normalise, parts, read, spell_numbers
+from assistant.knowledge.sentences import Sentence, split_sentences
 
 ENOUGH = 0.6
 """This share of a claim's content words must stand in a source, where nothing is quoted; and all of its numbers."""
@@ -60,6 +61,24 @@ def unsupported(reply: str, sources: Sequence[Mapping[str, Any]]) -> tuple[tuple
         for claim in read(reply)
         if _states_something(claim, reply) and not _holding(claim, known) and not _is_borne_out(claim.said, known)
     )
+
+
+def cited_sentence(reply: str, sources: Sequence[Mapping[str, Any]], n: int) -> tuple[int, int]:
+    """The span in source n's text of the sentence that the reply cites it for first; all of it, if none is."""
+    known = _known(sources)
+    text = next(str(source["text"]) for source in sources if source["n"] == n)
+    said = next((claim.said for claim in read(reply) if n in _holding(claim, known)), None)
+    sentences = split_sentences(text)
+    if said is None or not sentences:
+        return 0, len(text)
+    sought = _together(map(content, said.quotations or [said.text]))
+
+    def shared(sentence: Sentence) -> int:
+        found = content(sentence.text)
+        return len(sought.terms & found.terms) + len(sought.numbers & found.numbers)
+
+    best = max(sentences, key=shared)
+    return best.start, best.end
 
 
 def _holding(claim: Claim, known: Mapping[int, _Source]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from assistant.citations import check, unsupported
+from assistant.citations import check, cited_sentence, unsupported
 
 MOORING = "A mooring costs **28 euros** a night from May to September."
 LATE = "Late returns cost twelve euros a week — the deposit of 1,200 euros is kept."
@@ -209,6 +209,22 @@ def test_sentences_that_no_source_bears_out_are_found(reply: str, spans: list[st
 )
 def test_refusals_and_talk_are_no_claims(reply: str) -> None:
     assert doubted(reply) == []
+
+
+@pytest.mark.parametrize(
+    ("reply", "sentence"),
+    [
+        ('At 9. "the crane works from nine" [1]', "The crane works from nine to five."),
+        ("The deposit is 200 euros [1].", "A deposit of 200 euros is due."),
+        ("The crane works from nine [2].", None),
+        ("Nobody says so.", None),
+        ("The crane works [1], and the deposit is 200 euros [1].", "The crane works from nine to five."),
+    ],
+)
+def test_the_sentence_that_is_cited_is_found_in_a_passage(reply: str, sentence: str | None) -> None:
+    passage = "# Yard\n\nThe yard is small. The crane works from nine to five.\n\n- A deposit of 200 euros is due.\n"
+    start, end = cited_sentence(reply, [{"n": 1, "text": passage}, {"n": 2, "text": ""}], 1)
+    assert passage[start:end] == (sentence or passage)
 
 
 def test_without_sources_no_mark_stays() -> None:

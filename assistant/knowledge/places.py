@@ -1,4 +1,4 @@
-"""Where a reply's source stands in its document: the text around it, as it is stored now."""
+"""Where words of a reply's source stand in its document: the text around them, as it is stored now."""
 
 import re
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _LAST_BOUND = re.compile(r"\n|[.!?…](?=\s)")
 
 @dataclass(frozen=True)
 class Place:
-    """A source between what stands before and after it. `document` is none if that is gone or replaced since."""
+    """Words between what stands before and after them. `document` is none if that is gone or replaced since."""
 
     document: str | None
     title: str
@@ -27,14 +27,20 @@ class Place:
     after: str
 
 
-def place(session: Session, source: Mapping[str, Any]) -> Place:
-    """The place of a source as `Reply.sources` has it; its own words are those of the reply's time."""
-    title, heading, text = str(source["title"]), str(source["heading"]), str(source["text"])
+def place(session: Session, source: Mapping[str, Any], *, words: tuple[int, int]) -> Place:
+    """The place of some words of a source, a span of its text as `Reply.sources` has it from the reply's time."""
     start, end = int(source["start"]), int(source["end"])
-    document = session.get(Document, source["document"])
-    if document is None or document.text[start:end] != text:
-        return Place(None, title, heading, "", text, "")
-    return Place(document.name, title, heading, _before(document.text, start), text, _after(document.text, end))
+    text, document = str(source["text"]), session.get(Document, source["document"])
+    if document is not None and document.text[start:end] != text:
+        document = None
+    return Place(
+        document=document.name if document else None,
+        title=str(source["title"]),
+        heading=str(source["heading"]),
+        before=(_before(document.text, start) if document else "") + text[: words[0]],
+        text=text[words[0] : words[1]],
+        after=text[words[1] :] + (_after(document.text, end) if document else ""),
+    )
 
 
 def _before(text: str, start: int) -> str:

@@ -4,6 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant import records
+from assistant.citations import cited_sentence
 from assistant.errors import NotFound
 from assistant.knowledge.places import place
 from ui.endpoints import inputs
@@ -14,14 +15,15 @@ MAX_N = 99
 
 
 def source(services: Services, caller: Caller, reply: str, n: int) -> dict[str, Any]:
-    """Show source n of a reply of the caller's between what stands before and after it in its document.
+    """Show the sentence that a reply of the caller's cites source n for, and what stands around it in the document.
 
     `document` is null where that was deleted or replaced since. Raises `BadInput`, `NotFound`.
     """
     reply, n = inputs.name(reply, "reply"), inputs.whole_number(n, "source's number", low=1, high=MAX_N)
     with services.database.read() as session:
-        made = records.reply(session, reply, owner=caller.id)[1]
+        message, made = records.reply(session, reply, owner=caller.id)
         chosen = next((each for each in made.sources if each["n"] == n), None)
         if chosen is None:
             raise NotFound(f"This answer has no source {n}. Choose one of the numbers below it.")
-        return {"reply": reply, "n": n, **asdict(place(session, chosen))}
+        words = cited_sentence(message.text, made.sources, n)
+        return {"reply": reply, "n": n, **asdict(place(session, chosen, words=words))}
