@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from sentencex import get_sentence_boundaries
 
 _BLOCK = re.compile(r"(?:[^\n]|\n(?!\s*\n))+")
-_LINE_OF_ITS_OWN = re.compile(r"\n(?=\s*(?:[-*+|]|\d+[.)]\s))")
-_BULLET = re.compile(r"(?:[-*+]|\d+[.)])\s+")
+_LINE_OF_ITS_OWN = re.compile(r"\n(?=\s*(?:[-*+|]|\d+[.)]\s|#{1,6}\s))")
+_SKIPPED = re.compile(r"\s*(?:#{1,6}\s[^\n]*|(?:[-*+]|\d+[.)])\s+)")
+"""A heading line, or the bullet of a list item."""
 _RULER = re.compile(r"[\s|:=_*-]+")
 
 
@@ -26,18 +27,14 @@ def split_sentences(whole: str) -> list[Sentence]:
     for block in _BLOCK.finditer(whole):
         begin = block.start()
         for line in _LINE_OF_ITS_OWN.split(block.group()):
-            if not line.lstrip().startswith("#"):
-                found += _of_line(line, begin)
-            else:
-                heading, _, rest = line.partition("\n")
-                found += _of_line(rest, begin + len(heading) + 1)
+            found += _of_line(line, begin)
             begin += len(line) + 1
     return found
 
 
 def _of_line(line: str, offset: int) -> list[Sentence]:
-    bullet = _BULLET.match(line, len(line) - len(line.lstrip()))
-    skipped = bullet.end() if bullet else 0
+    before = _SKIPPED.match(line)
+    skipped = before.end() if before else 0
     found = []
     for boundary in get_sentence_boundaries("en", line[skipped:]):
         raw = boundary["text"]

@@ -1,0 +1,63 @@
+"""Late interaction: sentences that meet more of a question's words come first, and a score means the same anywhere."""
+
+import numpy as np
+import pytest
+
+from assistant.knowledge import Passage
+from assistant.knowledge.fake_embedder import HashEmbedder
+from assistant.knowledge.focus import best_sentences
+
+
+def passage(text: str, *, title: str = "Pier", score: float = 0.5, start: int = 0, chunk: str = "c") -> Passage:
+    return Passage(
+        chunk=chunk,
+        document="d",
+        title=title,
+        heading="",
+        text=text,
+        score=score,
+        start=start,
+        end=start + len(text),
+    )
+
+
+def test_the_sentence_that_meets_the_question_comes_first_with_its_place() -> None:
+    found = best_sentences(
+        HashEmbedder(),
+        "When does the green ferry leave?",
+        [passage("The pier is old. The green ferry does leave at nine. Tickets are sold on board.", start=100)],
+    )
+    assert found[0].text == "The green ferry does leave at nine."
+    assert (found[0].start, found[0].end) == (117, 117 + len(found[0].text))
+    assert {one.chunk for one in found} == {"c"}
+    assert 0 <= found[-1].score < found[0].score <= 1
+
+
+def test_rare_words_weigh_more_in_the_order_and_not_in_the_score() -> None:
+    texts = ["The boat is red.", "The boat is blue.", "The boat is new.", "A heron nests here."]
+    found = best_sentences(HashEmbedder(), "the boat heron", [passage(text, chunk=text) for text in texts])
+    assert found[0].text == "A heron nests here."
+    alone = best_sentences(HashEmbedder(), "the boat heron", [passage(texts[3])])
+    assert found[0].score == pytest.approx(alone[0].score)
+
+
+def test_a_sentence_is_read_under_its_title() -> None:
+    found = best_sentences(
+        HashEmbedder(), "Skiff price", [passage("It costs 3."), passage("It costs 9.", title="Skiff price")]
+    )
+    assert found[0].text == "It costs 9."
+
+
+def test_a_better_passage_decides_between_equal_sentences() -> None:
+    found = best_sentences(
+        HashEmbedder(), "key", [passage("No key.", score=0.1), passage("No key.", score=0.9, start=9)]
+    )
+    assert found[0].start == 9
+
+
+def test_passages_without_sentences_and_sentences_that_are_too_long() -> None:
+    assert best_sentences(HashEmbedder(), "key", []) == []
+    assert best_sentences(HashEmbedder(), "key", [passage("## Heading")]) == []
+    endless = "key " * 500
+    (one,) = best_sentences(HashEmbedder(), "key", [passage(endless.strip())])
+    assert one.text == endless.strip() and np.isfinite(one.score)
