@@ -12,6 +12,8 @@ from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
 
+Labelled = dict[str, list[int]]
+"""A row as the trainer's collator reads it: `input_ids` and `labels`."""
 IGNORED = -100
 """The label of a token that is read and not learned."""
 
@@ -32,29 +34,40 @@ def build_sft_trainer(
         dataset_kwargs={"skip_prepare_dataset": True},
         train_sampling_strategy="sequential",
     )
-    rows = [labelled(row) for row in by_length(encoded, at_once=at_once, seed=seed)]
+    parts = by_length([labelled(row) for row in encoded], at_once=at_once, seed=seed)
+    rows = [row for part in parts for row in padded(part, token=int(tokenizer.pad_token_id))]
     return SFTTrainer(model=model, args=args, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
 
 
-def labelled(row: Mapping[str, Any]) -> dict[str, list[int]]:
-    """A row as the trainer's collator reads it: the ids of prompt and reply, and labels for the reply alone."""
+def labelled(row: Mapping[str, Any]) -> Labelled:
+    """The ids of prompt and reply, and labels for the reply alone."""
     prompt, reply = row["prompt_ids"], row["completion_ids"]
     return {"input_ids": [*prompt, *reply], "labels": [IGNORED] * len(prompt) + list(reply)}
 
 
-def by_length(rows: Sequence[Mapping[str, Any]], *, at_once: int, seed: int) -> list[Mapping[str, Any]]:
-    """Rows in an order where those computed at once are of about one length, and what follows what is left to chance.
+def padded(part: Sequence[Labelled], *, token: int) -> list[Labelled]:
+    """Rows that are computed at once, made as long as the longest.
+
+    No token sees what stands to its right, and padding has no label, so this changes nothing that is learned. It lets
+    the collator find rows of one length, and so attention needs no mask, with which it is several times as slow.
+    """
+    longest = max(len(row["input_ids"]) for row in part)
+    fills = [longest - len(row["input_ids"]) for row in part]
+    return [
+        {"input_ids": row["input_ids"] + [token] * fill, "labels": row["labels"] + [IGNORED] * fill}
+        for row, fill in zip(part, fills, strict=True)
+    ]
+
+
+def by_length(rows: Sequence[Labelled], *, at_once: int, seed: int) -> list[list[Labelled]]:
+    """Rows in parts that are computed at once, each of about one length; what follows what is left to chance.
 
     A step of training adds up several such parts, so it still sees rows of all kinds; transformers' own
     `group_by_length` would give it rows of one length only, the longest first and plain chat last.
     """
-
-    def tokens(row: Mapping[str, Any]) -> int:
-        return len(row["prompt_ids"]) + len(row["completion_ids"])
-
     dice = random.Random(seed)
-    mixed = sorted(dice.sample(list(rows), len(rows)), key=tokens)
+    mixed = sorted(dice.sample(list(rows), len(rows)), key=lambda row: len(row["input_ids"]))
     whole = len(mixed) - len(mixed) % at_once
     parts = [mixed[start : start + at_once] for start in range(0, whole, at_once)]
     dice.shuffle(parts)
-    return [row for part in [*parts, mixed[whole:]] for row in part]
+    return [*parts, mixed[whole:]] if mixed[whole:] else parts

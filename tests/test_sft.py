@@ -1,6 +1,7 @@
 """Teaching on a tiny random model: the weights move towards the answer, and nothing but the answer is learned."""
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def test_what_is_learned_from_is_final_and_neither_cut_nor_packed(model: str, tm
     trainer = build_trainer(
         load_trainable(model, None, RECIPE), tokenizer, encoded, method="sft", recipe=RECIPE, folder=tmp_path
     )
-    seen = [(row["input_ids"], row["labels"]) for row in trainer.train_dataset]
+    seen = [(row["input_ids"], row["labels"]) for row in map(without_padding, trainer.train_dataset)]
     expected = [(row["input_ids"], row["labels"]) for row in map(labelled, encoded)]
     assert too_long == 0 and sorted(seen) == sorted(expected)
     assert max(len(ids) for ids, _ in seen) > 1024
@@ -112,10 +113,29 @@ def test_the_parent_keeps_its_rank(model: str, tmp_path: Path) -> None:
     assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
 
 
+def without_padding(row: dict[str, list[int]]) -> dict[str, list[int]]:
+    end = max(at for at, label in enumerate(row["labels"]) if label != IGNORED) + 1
+    return {name: ids[:end] for name, ids in row.items()}
+
+
 def test_rows_computed_at_once_are_of_one_length_and_come_in_any_order() -> None:
-    rows = [{"prompt_ids": [0] * length, "completion_ids": [1]} for length in (*range(40), 99)]
-    order = by_length(rows, at_once=4, seed=1)
-    lengths = [len(row["prompt_ids"]) for row in order]
-    assert sorted(lengths) == [*range(40), 99] and lengths != sorted(lengths)
-    assert all(max(part) - min(part) == 3 for part in (lengths[at : at + 4] for at in range(0, 40, 4)))
-    assert order == by_length(rows, at_once=4, seed=1) != by_length(rows, at_once=4, seed=2)
+    rows = [{"input_ids": [0] * length, "labels": []} for length in (*range(40), 99)]
+    parts = by_length(rows, at_once=4, seed=1)
+    lengths = [[len(row["input_ids"]) for row in part] for part in parts]
+    assert sorted(chain(*lengths)) == [*range(40), 99] and lengths != sorted(lengths) and lengths[-1] == [99]
+    assert all(max(part) - min(part) == 3 for part in lengths[:-1])
+    assert parts == by_length(rows, at_once=4, seed=1) != by_length(rows, at_once=4, seed=2)
+
+
+def test_padding_needs_no_mask_and_changes_nothing(model: str, tmp_path: Path) -> None:
+    tokenizer = load_tokenizer(model)
+    encoded, _ = encode_rows(tokenizer, ROWS, method="sft", max_length=1024)
+    trainable = load_trainable(model, None, RECIPE)
+    trainer = build_trainer(trainable, tokenizer, encoded, method="sft", recipe=RECIPE, folder=tmp_path)
+    batch = next(iter(trainer.get_train_dataloader()))
+    assert bool(batch["attention_mask"].all())
+    together = trainable(**batch, fused_lm_head=True).log_probs.sum(dim=1)
+    for row, log_prob in zip(trainer.train_dataset, together.tolist(), strict=False):
+        ids = without_padding(row)
+        alone = trainable(**{name: torch.tensor([value]) for name, value in ids.items()}, fused_lm_head=True)
+        assert alone.log_probs.sum().item() == pytest.approx(log_prob, abs=1e-3)
