@@ -32,6 +32,7 @@ class Manifest(BaseModel):
     model_sha256: str
     """The base model's fingerprint, `assistant.models.model_fingerprint`."""
     run: str
+    """Id of the run that made it; empty for one that came with the program."""
     sha256: str
     """Of the folder's weights and configuration, see `digest`."""
     metrics: dict[str, Any] = {}

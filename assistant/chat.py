@@ -7,7 +7,7 @@ whatever is killed, what was asked and answered so far is there.
 import logging
 import secrets
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,12 +16,14 @@ from typing import Any
 from sqlmodel import Session
 
 from assistant import records
+from assistant.citations import Checked, check
 from assistant.database import Database
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ThumbloopError
 from assistant.grounding import Grounding, Retriever
-from assistant.prompt import ChatMessage, cited_numbers, encode_messages
-from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
+from assistant.prompt import ChatMessage, encode_messages
+from assistant.quoting import stream_quoting
+from assistant.tables import Assistant, Conversation, Focus, Message, Reply, ReplyState, Role
 
 logger = logging.getLogger(__name__)
 
@@ -152,7 +154,7 @@ class Chat:
         writing = _Writing(self._database, plan, conversation, reply)
         try:
             yield writing.turn()
-            with closing(self._engine.stream(plan.ids, weights=plan.weights, sampling=plan.sampling)) as pieces:
+            with closing(self._pieces(plan)) as pieces:
                 for piece in pieces:
                     writing.add(piece)
                     yield writing.turn()
@@ -165,6 +167,13 @@ class Chat:
             writing.save()
         yield writing.turn(done=True)
 
+    def _pieces(self, plan: _Plan) -> Generator[Piece, None, None]:
+        if plan.sources and self._grounding.focus(plan.assistant) is Focus.sentences:
+            return stream_quoting(
+                self._engine, plan.ids, weights=plan.weights, sampling=plan.sampling, sources=plan.sources
+            )
+        return self._engine.stream(plan.ids, weights=plan.weights, sampling=plan.sampling)
+
 
 class _Writing:
     """A reply being written: what there is of it, and its row."""
@@ -176,17 +185,19 @@ class _Writing:
         self._plan = plan
         self._conversation = conversation
         self._reply = reply
-        self._text = ""
+        self._written = ""
+        self._checked = Checked("", frozenset())
         self._tokens = 0
         self._first_token_s: float | None = None
         self._saved_at = time.monotonic()
 
     def turn(self, *, done: bool = False) -> Turn:
-        return Turn(self._conversation, self._reply, self._text, self._sources(), self._plan.adapter, done)
+        return Turn(self._conversation, self._reply, self._checked.text, self._sources(), self._plan.adapter, done)
 
     def add(self, piece: Piece) -> None:
         now = time.monotonic()
-        self._text += piece.text
+        self._written += piece.text
+        self._checked = check(self._written, self._plan.sources)
         self._tokens = piece.tokens
         if self._first_token_s is None and piece.tokens:
             self._first_token_s = now - self._plan.asked_at
@@ -194,12 +205,12 @@ class _Writing:
             self._saved_at = now
             with self._database.write() as session:
                 message, _ = records.reply(session, self._reply)
-                message.text = self._text
+                message.text = self._checked.text
 
     def save(self) -> None:
         with self._database.write() as session:
             message, made = records.reply(session, self._reply)
-            message.text = self._text
+            message.text = self._checked.text
             made.state = self.state
             made.error = self.error
             made.sources = list(self._sources())
@@ -208,7 +219,7 @@ class _Writing:
             made.total_s = time.monotonic() - self._plan.asked_at
 
     def _sources(self) -> tuple[dict[str, Any], ...]:
-        cited = cited_numbers(self._text, sources=len(self._plan.sources))
+        cited = self._checked.cited
         return tuple({**source, "cited": source["n"] in cited} for source in self._plan.sources)
 
 

@@ -1,4 +1,4 @@
-"""From a question, its history and its passages to the token ids a model reads, and back from a reply to what it cites.
+"""From a question, its history and its passages to the token ids a model reads.
 
 Text can only become text: a chat template is rendered around placeholders, and every message, passage and title is
 tokenised apart from it, so that `<|im_start|>system` typed by somebody is thirteen harmless tokens. Training encodes
@@ -26,7 +26,6 @@ SOURCES_HEADER = (
     f"If no source answers it, say: {REFUSAL}"
 )
 NO_SOURCES_HEADER = f"The documents have nothing that fits this. If it asks for a fact, say: {REFUSAL}"
-CITATION = re.compile(r"\[(\d{1,2}(?:\s*,\s*\d{1,2})*)\]")
 
 
 class Source(Protocol):
@@ -121,12 +120,6 @@ def encode_text(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
         ids += _encode(tokenizer, text[start : match.start() + 1])
         start = match.start() + 1
     return ids + _encode(tokenizer, text[start:])
-
-
-def cited_numbers(reply: str, *, sources: int) -> set[int]:
-    """The numbers of the sources that a reply cites as `[1]` or `[1, 2]`; numbers that no source has are left out."""
-    numbers = {int(n) for group in CITATION.findall(reply) for n in group.split(",")}
-    return {n for n in numbers if 1 <= n <= sources}
 
 
 def _with_sources(question: str, passages: Sequence[Source], *, searched: bool) -> str:

@@ -71,11 +71,36 @@ class Registry:
                 metrics=_summary(report),
                 created_at=utc_now().isoformat(),
             )
-            self._bring_in(run_folder, manifest)
+            self._bring_in(run_folder / "adapter", manifest, rows=_rows_trained_on(run_folder))
             adapter = _row(manifest, assistant, passed=bool(report["verdict"]["passed"]))
             with self._database.write() as session:
                 session.add(adapter)
         log.info("Run %s became adapter %s, %s", run_id, adapter.id, adapter.state)
+        return adapter
+
+    def install(self, assistant_id: str, folder: Path, *, by: str) -> Adapter | None:
+        """Let an assistant that never had an adapter serve a finished one, such as the one that is shipped, at once.
+
+        Nothing happens where it has had one, or runs on another model. Raises `AdapterRefused` for a damaged folder.
+        """
+        with self._adding:
+            with self._database.read() as session:
+                assistant = assistant_by_id(session, assistant_id)
+                if session.exec(select(Adapter.id).where(Adapter.assistant_id == assistant_id)).first():
+                    return None
+            model = self._resolve(assistant.model)
+            shipped = folders.read_manifest(folder)
+            if model_fingerprint(model) != shipped.model_sha256:
+                return None
+            folders.check(folder, model=model)
+            own = {"id": f"{assistant.slug}-v{shipped.version}", "model": assistant.model}
+            manifest = shipped.model_copy(update=own)
+            self._bring_in(folder, manifest, rows=[])
+            adapter = _row(manifest, assistant, passed=True)
+            with self._database.write() as session:
+                session.add(adapter)
+                _switch(session, _unchanged(session, assistant), to=adapter, kind="promote", by=by)
+        log.info("Assistant %s begins with adapter %s", assistant_id, adapter.id)
         return adapter
 
     def promote(self, adapter_id: str, *, by: str) -> Adapter:
@@ -169,15 +194,15 @@ class Registry:
                 log.warning("Removed %s: no adapter of that name was ever finished", path.name)
         return sorted(path.name for path in lost)
 
-    def _bring_in(self, run_folder: Path, manifest: folders.Manifest) -> None:
+    def _bring_in(self, folder: Path, manifest: folders.Manifest, *, rows: Sequence[str]) -> None:
         """Copy the files under a temporary name, then give them theirs. Nothing has a row of that name yet."""
         final, incoming = self._adapters_dir / manifest.id, self._adapters_dir / f"{INCOMING}{manifest.id}"
         for leftover in (final, incoming):
             shutil.rmtree(leftover, ignore_errors=True)
         incoming.mkdir()
         for name in (folders.WEIGHTS, folders.CONFIG):
-            shutil.copyfile(run_folder / "adapter" / name, incoming / name)
-        (incoming / ROWS).write_text(json.dumps(_rows_trained_on(run_folder)), encoding="utf-8")
+            shutil.copyfile(folder / name, incoming / name)
+        (incoming / ROWS).write_text(json.dumps(rows), encoding="utf-8")
         folders.write_manifest(incoming, manifest)
         os.replace(incoming, final)
         folders.sync(self._adapters_dir)
@@ -226,7 +251,7 @@ def _row(manifest: folders.Manifest, assistant: Assistant, *, passed: bool) -> A
         version=manifest.version,
         state=AdapterState.candidate if passed else AdapterState.rejected,
         parent=manifest.parent,
-        run_id=manifest.run,
+        run_id=manifest.run or None,
         model=manifest.model,
         sha256=manifest.sha256,
         metrics=manifest.metrics,

@@ -94,6 +94,16 @@ def test_what_is_streamed_is_what_is_stored(chat: Chat, engine: FakeEngine, data
     assert tuple(made.sources) == turns[-1].sources
 
 
+def test_a_mark_that_its_source_does_not_bear_out_is_neither_shown_nor_stored(
+    chat: Chat, engine: FakeEngine, database: Database
+) -> None:
+    engine.enqueue("The key costs 40 euros [1]. It is under the mat [1].")
+    turns = list(chat.ask("Where is the key?", owner="ann"))
+    right = "The key costs 40 euros. It is under the mat [1]."
+    assert stored(database, turns[-1])[0].text == turns[-1].text == right
+    assert not any("[1]." in turn.text for turn in turns if "mat" not in turn.text)
+
+
 def test_a_reply_keeps_everything_that_training_on_it_needs(chat: Chat, engine: FakeEngine, database: Database) -> None:
     made = stored(database, list(chat.ask("Where is the key?", owner="ann"))[-1])[1]
     prompt, weights, sampling = engine.history[-1]

@@ -5,7 +5,7 @@ import pytest
 
 from assistant.knowledge import Passage
 from assistant.knowledge.fake_embedder import HashEmbedder
-from assistant.knowledge.focus import best_sentences
+from assistant.knowledge.focus import best_sentences, sentences_of
 
 
 def passage(text: str, *, title: str = "Pier", score: float = 0.5, start: int = 0, chunk: str = "c") -> Passage:
@@ -21,11 +21,16 @@ def passage(text: str, *, title: str = "Pier", score: float = 0.5, start: int = 
     )
 
 
+def sentences(*passages: Passage) -> list[Passage]:
+    """All sentences of passages of which nothing else is around."""
+    return [sentence for one in passages for sentence in sentences_of(one, one.text, one.start)]
+
+
 def test_the_sentence_that_meets_the_question_comes_first_with_its_place() -> None:
     found = best_sentences(
         HashEmbedder(),
         "When does the green ferry leave?",
-        [passage("The pier is old. The green ferry does leave at nine. Tickets are sold on board.", start=100)],
+        sentences(passage("The pier is old. The green ferry does leave at nine. Tickets are sold.", start=100)),
     )
     assert found[0].text == "The green ferry does leave at nine."
     assert (found[0].start, found[0].end) == (117, 117 + len(found[0].text))
@@ -57,7 +62,14 @@ def test_a_better_passage_decides_between_equal_sentences() -> None:
 
 def test_passages_without_sentences_and_sentences_that_are_too_long() -> None:
     assert best_sentences(HashEmbedder(), "key", []) == []
-    assert best_sentences(HashEmbedder(), "key", [passage("## Heading")]) == []
+    assert best_sentences(HashEmbedder(), "key", sentences(passage("## Heading"))) == []
     endless = "key " * 500
     (one,) = best_sentences(HashEmbedder(), "key", [passage(endless.strip())])
     assert one.text == endless.strip() and np.isfinite(one.score)
+
+
+def test_a_sentence_that_a_passage_has_only_a_part_of_is_whole() -> None:
+    whole = "It rained. The winds at St. Augustine had barely diminished. It was 1964."
+    cut = passage(whole[30:50], start=30)
+    (one,) = sentences_of(cut, whole[5:], 5)
+    assert one.text == "The winds at St. Augustine had barely diminished." == whole[one.start : one.end]

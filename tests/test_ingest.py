@@ -91,7 +91,9 @@ def test_new_content_replaces_the_old(knowledge: Knowledge, assistant: str) -> N
     [done] = knowledge.ingest(assistant, [Upload("harbour.txt", b"The ferry leaves at nine now.")])
 
     assert done.state == "replaced"
-    assert [each.text for each in knowledge.search(assistant, "ferry", limit=9, min_score=0.0)] == ["The ferry leaves at nine now."]
+    assert [each.text for each in knowledge.search(assistant, "ferry", limit=9, min_score=0.0)] == [
+        "The ferry leaves at nine now."
+    ]
 
 
 def test_a_bad_file_fails_alone_and_the_old_version_stays(knowledge: Knowledge, assistant: str) -> None:
@@ -283,7 +285,9 @@ def test_many_threads_ingest_and_search_at_once(knowledge: Knowledge, assistant:
     def work(number: int) -> None:
         try:
             knowledge.ingest(assistant, [Upload(f"{number}.txt", f"Pier number {number} is open.".encode())])
-            assert any(each.title == f"{number}.txt" for each in knowledge.search(assistant, "pier", limit=20, min_score=0.0))
+            assert any(
+                each.title == f"{number}.txt" for each in knowledge.search(assistant, "pier", limit=20, min_score=0.0)
+            )
         except BaseException as exc:
             failures.append(exc)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from assistant.errors import BadInput
-from assistant.prompt import cited_numbers, compose, encode_messages, encode_reply, encode_text
+from assistant.prompt import compose, encode_messages, encode_reply, encode_text
 from tests.tiny import tiny_tokenizer
 
 CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
@@ -94,11 +94,3 @@ def test_the_budget_keeps_sources_before_history_and_the_newest_turn_before_olde
 def test_a_question_that_does_not_fit_is_refused_with_the_numbers() -> None:
     with pytest.raises(BadInput, match=r"too long.*100 fit"):
         compose(TOKENIZER, "word " * 500, system="S", budget=100)
-
-
-@pytest.mark.parametrize(
-    ("reply", "numbers"),
-    [("Yes [1].", {1}), ("[1, 3] and [2]", {1, 2, 3}), ("[4] [0] [99]", set()), ("none", set()), ("[1][1]", {1})],
-)
-def test_citations_are_numbers_of_sources(reply: str, numbers: set[int]) -> None:
-    assert cited_numbers(reply, sources=3) == numbers

@@ -14,7 +14,7 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlmodel import col, select
 
-from assistant.adapters import read_manifest
+from assistant.adapters import read_manifest, write_manifest
 from assistant.database import Database
 from assistant.engine import Weights
 from assistant.errors import AdapterRefused, Conflict, ModelUnavailable, NotFound
@@ -383,3 +383,48 @@ def test_rows_of_adapters_survive_only_with_their_assistant(house: House) -> Non
     with house.database.read() as session:
         assert session.get(Adapter, first) is None
     assert house.registry.sweep() == [first]
+
+
+def ship(house: House, *, seed: int = 7) -> Path:
+    """A finished adapter that no run of this home made."""
+    folder = house.folder / "shipped"
+    save_tiny_adapter(folder, house.base, seed=seed)
+    manifest = read_manifest(folder).model_copy(update={"id": "version-0", "version": 0, "run": ""})
+    write_manifest(folder, manifest)
+    return folder
+
+
+def test_an_assistant_without_adapters_begins_with_a_shipped_one(house: House) -> None:
+    shipped = ship(house)
+    adapter = house.registry.install(house.assistant_id, shipped, by="setup")
+    assert adapter is not None
+    assert (adapter.id, adapter.version, adapter.state) == ("default-v0", 0, AdapterState.active)
+    assert (house.adapters_dir / "default-v0" / "adapter_model.safetensors").is_file()
+    assert house.registry.made_from("default-v0") == frozenset()
+    assert house.registry.sweep() == []
+    assert house.history == [("promote", None, "default-v0")]
+    assert house.add(parent="default-v0") == "default-v1"
+
+
+def test_a_shipped_adapter_comes_once_and_not_back_after_a_roll_back(house: House) -> None:
+    shipped = ship(house)
+    house.registry.install(house.assistant_id, shipped, by="setup")
+    assert house.registry.install(house.assistant_id, shipped, by="setup") is None
+    assert house.registry.rollback(house.assistant_id, by="ann") is None
+    assert house.registry.install(house.assistant_id, shipped, by="setup") is None
+    assert house.serves is None
+
+
+def test_a_shipped_adapter_for_another_model_or_damaged_is_not_installed(house: House, tmp_path: Path) -> None:
+    shipped = ship(house)
+    other = Registry(
+        house.database,
+        house.engine,
+        adapters_dir=house.adapters_dir,
+        resolve=lambda _name: str(save_tiny(tmp_path / "other", seed=5)),
+    )
+    assert other.install(house.assistant_id, shipped, by="setup") is None
+    (shipped / "adapter_model.safetensors").write_bytes(b"nothing")
+    with pytest.raises(AdapterRefused, match="changed or damaged"):
+        house.registry.install(house.assistant_id, shipped, by="setup")
+    assert house.serves is None

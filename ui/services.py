@@ -11,6 +11,7 @@ from assistant import models, records
 from assistant.batching import BatchingEngine
 from assistant.chat import Chat
 from assistant.database import Database
+from assistant.default_adapter import DEFAULT_ADAPTER
 from assistant.defaults import DEFAULT_CHAT, DEFAULT_EMBEDDING, Progress, fetch_defaults, installed, require
 from assistant.engine import Engine, Weights
 from assistant.errors import ThumbloopError
@@ -30,6 +31,8 @@ from ui.settings import Settings
 
 logger = logging.getLogger(__name__)
 
+SETUP = "setup"
+"""Who let version 0 of the default adapter serve."""
 SCHEDULE = "schedule"
 """Who starts and promotes where no person does."""
 
@@ -95,6 +98,7 @@ class Services:
             ensure_sample(database, knowledge)
             registry = open_registry(settings, database, serving)
             registry.sweep()
+            _begin_with_default_adapter(settings, database, registry)
             runs = open_runs(settings, database, registry)
             opened.callback(runs.close)
             runs.open()
@@ -134,6 +138,19 @@ class Services:
         except Exception:
             logger.exception("a model could not be loaded")
             self.readiness = "The model could not be loaded; the log says why."
+
+
+def _begin_with_default_adapter(settings: Settings, database: Database, registry: Registry) -> None:
+    """Give version 0 to each assistant on the default model that never had an adapter."""
+    if settings.model != "default" or not installed(settings.models_dir, DEFAULT_CHAT):
+        return
+    with database.read() as session:
+        ids = [assistant.id for assistant in records.assistants(session) if assistant.model == "default"]
+    for id_ in ids:
+        try:
+            registry.install(id_, DEFAULT_ADAPTER, by=SETUP)
+        except ThumbloopError as exc:
+            logger.error("assistant %s begins without the default adapter: %s", id_, exc)
 
 
 def fetch_models(settings: Settings, *, progress: Progress) -> None:

@@ -1,4 +1,4 @@
-"""Late interaction: the sentences of some passages, ranked by how well each word of a question is met in them.
+"""Late interaction: sentences ranked by how well each word of a question is met in them.
 
 A small chat model answers from a few sentences far better than from whole passages. The similarity is MaxSim of
 ColBERT (Khattab and Zaharia, SIGIR 2020, https://arxiv.org/abs/2004.12832), on the token vectors of the embedding
@@ -41,13 +41,12 @@ class TokenEmbedder(Protocol):
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]: ...
 
 
-def best_sentences(embedder: TokenEmbedder, query: str, passages: Sequence[Passage]) -> list[Passage]:
-    """The sentences of passages as passages of their own, best first; their scores are MaxSim, about 0 to 1.
+def best_sentences(embedder: TokenEmbedder, query: str, found: Sequence[Passage]) -> list[Passage]:
+    """Sentences, best first, each given with its passage's score; now their scores are MaxSim, about 0 to 1.
 
     The order weighs the tokens of the question by how rare they are among these sentences, and adds a share of the
     passage's score; the score itself does neither, so that a threshold means the same whatever else was found.
     """
-    found = [_placed(passage, *place) for passage in passages for place in _sentences(passage)]
     if not found:
         return []
     read = embedder.embed_tokens([query, *(_in_context(embedder, sentence) for sentence in found)])
@@ -58,13 +57,14 @@ def best_sentences(embedder: TokenEmbedder, query: str, passages: Sequence[Passa
     return [replace(found[at], score=float(scores[at])) for at in np.argsort(-ranks, kind="stable")]
 
 
-def _sentences(passage: Passage) -> list[tuple[int, int]]:
-    return [(each.start, each.end) for each in split_sentences(passage.text)]
-
-
-def _placed(passage: Passage, start: int, end: int) -> Passage:
-    text = passage.text[start:end]
-    return replace(passage, text=text, start=passage.start + start, end=passage.start + end)
+def sentences_of(passage: Passage, around: str, offset: int) -> list[Passage]:
+    """The sentences that a passage has a part of; `around` is the text about it, from `offset` of its document."""
+    placed = ((offset + each.start, offset + each.end, each.text) for each in split_sentences(around))
+    return [
+        replace(passage, text=text, start=start, end=end)
+        for start, end, text in placed
+        if start < passage.end and end > passage.start
+    ]
 
 
 def _in_context(embedder: TokenEmbedder, sentence: Passage) -> str:

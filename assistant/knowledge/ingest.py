@@ -21,7 +21,7 @@ from assistant.errors import Conflict, DocumentUnreadable, NotFound
 from assistant.knowledge import rows
 from assistant.knowledge.chunks import Piece, embedding_text, split
 from assistant.knowledge.documents import Parsed, display_name, is_markdown, parse
-from assistant.knowledge.focus import best_sentences
+from assistant.knowledge.focus import best_sentences, sentences_of
 from assistant.knowledge.index import EmbeddingModel, Entry, Hit, Index
 from assistant.knowledge.rows import DocumentSummary, Passage
 from assistant.records import assistant_by_id
@@ -32,6 +32,8 @@ logger = logging.getLogger(__name__)
 PASSAGE_MIN_SCORE = 0.25
 SENTENCE_MIN_SCORE = 0.47
 """Where nothing else is set: below, the documents hardly ever answer the question (`bench/threshold.py`)."""
+LONGEST_SENTENCE = 1_000
+"""So many characters about a passage are read, so that its first and last sentence are whole."""
 READ_PASSAGES = 8
 """From the sentences of so many passages the best are chosen."""
 
@@ -142,7 +144,13 @@ class Knowledge:
         """
         least = SENTENCE_MIN_SCORE if min_score is None else min_score
         passages = self.search(assistant_id, query, limit=max(limit, READ_PASSAGES), min_score=0.0)
-        ranked = best_sentences(self._embedder, query, passages)
+        with self._database.read() as session:
+            around = [rows.around(session, passage, characters=LONGEST_SENTENCE) for passage in passages]
+        found: dict[tuple[str, int], Passage] = {}
+        for passage, (text, offset) in zip(passages, around, strict=True):
+            for sentence in sentences_of(passage, text, offset):
+                found.setdefault((sentence.document, sentence.start), sentence)
+        ranked = best_sentences(self._embedder, query, list(found.values()))
         fitting = max((sentence.score for sentence in ranked), default=0.0) >= least
         return ranked[:limit] if fitting else []
 

@@ -111,6 +111,13 @@ def locate(session: Session, assistant_id: str, quote: str) -> Passage | None:
     )
 
 
+def around(session: Session, passage: Passage, *, characters: int) -> tuple[str, int]:
+    """The text of a passage with so many characters before and behind it, and where in the document that begins."""
+    start = max(0, passage.start - characters)
+    cut = func.substr(Document.text, start + 1, passage.end + characters - start)
+    return session.exec(select(cut).where(Document.id == passage.document)).one(), start
+
+
 def passages(session: Session, scores: Mapping[str, float]) -> list[Passage]:
     """The chunks of these ids that still have a row, in this order, each with its score."""
     query = select(Chunk, Document.title).join(Document).where(col(Chunk.id).in_(list(scores)))

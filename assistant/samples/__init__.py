@@ -14,8 +14,6 @@ SLUG = "default"
 SAMPLE: dict[str, Any] = {
     "name": "Thumbloop guide",
     "system_prompt": "You are a helpful assistant. You answer briefly, from the sources you are given.",
-    "passages": 1,  # one right passage helps the default model more than three of which one is right
-    "min_score": 0.15,
     "temperature": 0.2,
     "greeting": "Hello! I know a few documents about Thumbloop. Ask me something, and rate what I say.",
     "example_questions": [

@@ -1,0 +1,70 @@
+"""Quotations are taken from the sources and not generated: a small model copies badly, and often from the wrong line.
+
+A model that answers from sentences is taught to answer briefly and then to quote. Where it opens the quotation, the
+sentence that bears its answer out is put there with its number, and the model goes on behind it. This costs the reader
+less time, too: a sentence is read by the model many times faster than it is written.
+"""
+
+import re
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any
+
+from assistant.engine import Engine, Piece, Sampling, Weights
+from assistant.knowledge.words import tokenise
+from assistant.prompt import encode_text
+
+_OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
+"""A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
+DEFECTION = 0.75
+"""The best source is quoted, unless another has so much more of the answer's words (as a share of them)."""
+
+
+def stream_quoting(
+    engine: Engine,
+    prompt: Sequence[int],
+    *,
+    weights: Weights,
+    sampling: Sampling,
+    sources: Sequence[Mapping[str, Any]],
+) -> Generator[Piece, None, None]:
+    """Generate a reply as `Engine.stream` does, its quotations filled in from `sources`, each of which is quoted once.
+
+    Raises as `Engine.stream` does. `tokens` of a piece counts what was filled in, too.
+    """
+    tokenizer = engine.tokenizer(weights.model)
+    unquoted = list(sources)
+    told, done = "", 0
+    while True:
+        left = replace(sampling, max_new_tokens=sampling.max_new_tokens - done)
+        text, quoted = told, ""
+        with closing(engine.stream([*prompt, *encode_text(tokenizer, told)], weights=weights, sampling=left)) as pieces:
+            for piece in pieces:
+                text += piece.text
+                opening = _OPENING.search(text, len(told)) if unquoted else None
+                if opening is not None:
+                    source = choose(text[: opening.start()], unquoted)
+                    unquoted.remove(source)
+                    quoted = f'{text[: opening.end() - 1]}"{" ".join(source["text"].split())}" [{source["n"]}]'
+                    break
+                yield replace(piece, tokens=done + piece.tokens)
+        if not quoted:
+            return
+        done = len(encode_text(tokenizer, quoted))
+        full = done >= sampling.max_new_tokens
+        yield Piece(quoted[len(text) - len(piece.text) :], done, "length" if full else None)
+        if full:
+            return
+        told = quoted
+
+
+def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
+    """The source to quote for an answer: the first, as the best match of the question, or one that bears it out better.
+
+    `answer` is all that was said so far; what earlier quotations say does not count.
+    """
+    words = set(tokenise(answer.split(' "')[0]))
+    shares = [len(words & set(tokenise(source["text"]))) / max(1, len(words)) for source in sources]
+    best = shares.index(max(shares))
+    return sources[best if shares[best] - shares[0] >= DEFECTION else 0]

@@ -1,0 +1,78 @@
+"""Quotations come from the sources: the one that bears the answer out, whole, numbered, and each once."""
+
+from itertools import pairwise
+from typing import Any
+
+import pytest
+
+from assistant.engine import Piece, Sampling, Weights
+from assistant.fake_engine import FakeEngine
+from assistant.prompt import encode_text
+from assistant.quoting import choose, stream_quoting
+
+SOURCES: list[dict[str, Any]] = [
+    {"n": 1, "text": "The ferry leaves\nat nine."},
+    {"n": 2, "text": "The mill was built in 1871 by Anna Ruhl."},
+    {"n": 3, "text": "Tickets cost 4 crowns."},
+]
+
+
+def pieces_of(engine: FakeEngine, *, limit: int = 200, sources: list[dict[str, Any]] = SOURCES) -> list[Piece]:
+    weights, sampling = Weights(model="default"), Sampling(max_new_tokens=limit)
+    return list(stream_quoting(engine, [5, 6, 7], weights=weights, sampling=sampling, sources=sources))
+
+
+def text_of(pieces: list[Piece]) -> str:
+    return "".join(piece.text for piece in pieces)
+
+
+def test_the_quotation_is_the_source_that_bears_the_answer_out() -> None:
+    engine = FakeEngine()
+    engine.enqueue('Anna Ruhl. "The mill was bilt by the ferry')
+    engine.enqueue("")
+    pieces = pieces_of(engine)
+    assert text_of(pieces) == 'Anna Ruhl. "The mill was built in 1871 by Anna Ruhl." [2]'
+    assert pieces[-1].finish == "stop"
+    told = encode_text(engine.tokenizer(""), text_of(pieces))
+    assert list(engine.history[1].prompt) == [5, 6, 7, *told]
+    assert pieces[-1].tokens == len(told)
+
+
+def test_where_no_source_bears_the_answer_out_the_best_match_is_quoted_on_one_line() -> None:
+    engine = FakeEngine()
+    engine.enqueue('Blue. "Nonsense')
+    engine.enqueue("")
+    assert text_of(pieces_of(engine)) == 'Blue. "The ferry leaves at nine." [1]'
+
+
+def test_each_source_is_quoted_once_and_then_the_model_goes_on_alone() -> None:
+    engine = FakeEngine()
+    for reply in ('Nine. "x', ' "x', ' "x', ' "left alone"'):
+        engine.enqueue(reply)
+    text = text_of(pieces_of(engine))
+    assert [text.count(f"[{source['n']}]") for source in SOURCES] == [1, 1, 1]
+    assert len(engine.history) == 4
+
+
+def test_quotation_marks_within_an_answer_are_the_models_own() -> None:
+    engine = FakeEngine()
+    engine.enqueue('The "old mill" is the name.')
+    assert text_of(pieces_of(engine)) == 'The "old mill" is the name.'
+    assert len(engine.history) == 1
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20])
+def test_what_is_filled_in_counts_towards_the_longest_answer(limit: int) -> None:
+    engine = FakeEngine()
+    engine.enqueue('Nine. "x')
+    engine.enqueue("")
+    pieces = pieces_of(engine, limit=limit)
+    assert pieces[-1].finish in ("length", "stop")
+    assert all(one.tokens <= other.tokens for one, other in pairwise(pieces))
+
+
+def test_another_source_is_chosen_only_where_it_says_much_more_of_the_answer() -> None:
+    assert choose("In 1871.", SOURCES)["n"] == 2
+    assert choose("The ferry of 1871.", SOURCES)["n"] == 1
+    assert choose("", SOURCES)["n"] == 1
+    assert choose("Nine.", SOURCES[1:])["n"] == 2
