@@ -48,9 +48,9 @@ class Recipe:
 TEACHING: dict[str, Any] = {
     "learning_rate": 4e-4,
     "epochs": 1,
-    "batch_size": 8,
+    "batch_size": 4,
     "rank": 8,
     "alpha": 16,
-    "rehearsal": 150,
+    "rehearsal": 100,
 }
 """Where teaching (`sft`) differs from the defaults above."""
