@@ -1,10 +1,11 @@
 """Whether answers are right: questions with known answers through the product's own chat, and questions without any.
 
-    python -m bench.grounding --data FOLDER [--setup fine-tuned] [--questions N] [--json FILE]
+    python -m bench.grounding [--data FOLDER] [--setup fine-tuned] [--questions N] [--json FILE]
 
-FOLDER holds documents and `questions.jsonl`, whose lines have `document`, `question` and `answer`. The documents are
-cut into two halves, each the documents of an assistant of its own. It is asked the questions about its half, which it
-can answer, and those about the other half, which it cannot. Every figure is of replies as a reader gets them.
+FOLDER (`bench/unseen`, unless another is named) holds documents and `questions.jsonl`, whose lines have `document`,
+`question` and `answer`. The documents are cut into two halves, each the documents of an assistant of its own. It is
+asked the questions about its half, which it can answer, and those about the other half, which it cannot. Every figure
+is of replies as a reader gets them.
 
 `--setup` says what answers: `usual` (five passages of about 200 tokens, the base model), `focus` (sentences, the base
 model), `tuned-passages` (five passages, version 0), `fine-tuned` (the product's default), or the folder of an adapter.
@@ -43,6 +44,8 @@ from assistant.prompt import REFUSAL
 from assistant.samples import SAMPLE
 from assistant.tables import Focus
 
+UNSEEN = Path(__file__).with_name("unseen")
+"""Documents written for this project that nothing is trained on."""
 PASSAGES_OF_THE_USUAL = ("usual", "tuned-passages")
 USUAL_PASSAGES, USUAL_CHUNK_TOKENS = 5, 200
 SEED = 20261121
@@ -81,7 +84,7 @@ class Asked:
 
 
 def main(
-    data: Annotated[Path, typer.Option(help="Folder with documents and questions.jsonl.")],
+    data: Annotated[Path, typer.Option(help="Folder with documents and questions.jsonl.")] = UNSEEN,
     setup: Annotated[str, typer.Option(help="usual, focus, tuned-passages, fine-tuned, or an adapter's folder.")] = (
         "fine-tuned"
     ),

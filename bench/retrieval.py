@@ -4,8 +4,9 @@
 
 FOLDER holds documents and `questions.jsonl`, whose lines have `document`, `question` and `passages` (`text`, `start`,
 `end`: the characters of the file, or of what is read from a PDF, HTML or Word file). All documents are ingested
-together, by the product's own code, into a temporary home. One line each for `dense`, `bm25` and `default`, which is
-what the product does: means over all questions, of the chunks taken in rank order until the budget of tokens is full.
+together, by the product's own code, into a temporary home. One line each for `dense`, `bm25`, `fusion`, which is plain
+reciprocal rank fusion of the two, and `default`, which is what the product does: means over all questions, of the
+chunks taken in rank order until the budget of tokens is full.
 """
 
 import json
@@ -102,17 +103,20 @@ def read_questions(data: Path) -> list[Question]:
 def measure(
     data: Path, questions: Sequence[Question], *, home: Path, embedder: EmbeddingModel, console: Console
 ) -> list[str]:
-    """Ingest the documents into `home`, ask all questions in each of the three ways, and give the lines to print."""
-    found: dict[str, list[tuple[float, float]]] = {"dense": [], "bm25": [], "default": []}
+    """Ingest the documents into `home`, ask all questions in each of the four ways, and give the lines to print."""
+    found: dict[str, list[tuple[float, float]]] = {"dense": [], "bm25": [], "fusion": [], "default": []}
     with Progress(console=console) as bar:
         assistant, entries, places = _ingest(data, questions, home=home, embedder=embedder, bar=bar)
         index = Index(home / "index", embedder=embedder)
         try:
             index.update(assistant, entries)
             for question in bar.track(questions, description="Asking"):
+                dense = [hit.id for hit in index.by_meaning(assistant, question.text)]
+                words = index.by_words(assistant, question.text)
                 rankings = {
-                    "dense": [hit.id for hit in index.by_meaning(assistant, question.text)],
-                    "bm25": index.by_words(assistant, question.text),
+                    "dense": dense,
+                    "bm25": words,
+                    "fusion": plain_fusion(dense, words),
                     "default": [hit.id for hit in index.search(assistant, question.text)],
                 }
                 for way, ranking in rankings.items():
@@ -123,6 +127,15 @@ def measure(
         f"{way:8} recall {fmean(recall for recall, _ in each):.3f}  IoU {fmean(iou for _, iou in each):.3f}"
         for way, each in found.items()
     ]
+
+
+def plain_fusion(*rankings: Sequence[str]) -> list[str]:
+    """Reciprocal rank fusion as published, with its constant of 60 (Cormack et al., SIGIR 2009)."""
+    scores: dict[str, float] = {}
+    for ranking in rankings:
+        for rank, id_ in enumerate(ranking, start=1):
+            scores[id_] = scores.get(id_, 0.0) + 1 / (60 + rank)
+    return sorted(scores, key=lambda id_: -scores[id_])
 
 
 def score(question: Question, ranking: Iterable[Place]) -> tuple[float, float]:
