@@ -47,7 +47,7 @@ def test_recall_and_iou_count_the_characters_within_the_budget() -> None:
     assert score(question, []) == (0, 0)
 
 
-def test_all_three_ways_find_the_passage(tmp_path: Path) -> None:
+def test_all_four_ways_find_the_passage(tmp_path: Path) -> None:
     data, home = tmp_path / "data", tmp_path / "temporary"
     data.mkdir()
     home.mkdir()
@@ -57,6 +57,7 @@ def test_all_three_ways_find_the_passage(tmp_path: Path) -> None:
     assert [line.split()[:3] for line in lines] == [
         ["dense", "recall", "1.000"],
         ["bm25", "recall", "1.000"],
+        ["fusion", "recall", "1.000"],
         ["default", "recall", "1.000"],
     ]
 

@@ -138,7 +138,7 @@ def test_examples_are_taught_and_leave_the_preferences_new(assistant: Assistant,
     run = runs.start(assistant.id, asked_by="admin", examples=lessons(20), recipe={"variant": "dora", "rehearsal": 7})
     assert run.method == "sft" and run.counts["lessons"] + run.counts["held_out"] == 20
     frozen = read(runs.folder(run.id) / "train_lessons.jsonl")
-    assert frozen[0]["completion"] == [{"role": "assistant", "content": "Answer 0."}]
+    assert {row["completion"][0]["content"] for row in frozen} < {f"Answer {n}." for n in range(20)}
     assert "rejected" not in read(runs.folder(run.id) / "held_out.jsonl")[0]
     recipe = run.config["recipes"]["sft"]
     assert (recipe["variant"], recipe["rehearsal"], recipe["learning_rate"]) == ("dora", 7, 4e-4)

@@ -38,7 +38,8 @@ def reply(services: Services) -> dict[str, Any]:
     """An answer of the guest's about a document that is there anew."""
     endpoints.ingest(services, ADMIN, "default", [Upload("ferry.md", FERRY.encode())])
     assert isinstance(services.engine, FakeEngine)
-    services.engine.enqueue('At nine. "The ferry to Skellan leaves at nine." [1] It carries 40 people.')
+    services.engine.enqueue('At nine. "The')
+    services.engine.enqueue(" It carries 40 people.")
     *_, last = endpoints.chat(services, GUEST, "When does the ferry to Skellan leave?")
     assert "Skellan" in last["sources"][0]["text"]
     return last
