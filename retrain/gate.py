@@ -157,9 +157,10 @@ def read_pairs(folder: Path) -> list[Pair]:
 
 def _choose(engine: Engine, subject: Subject, pairs: Sequence[Pair], effort: Effort) -> _Probes:
     model, system = subject.model, subject.system
+    neutral = effort.neutral_prompts + (effort.held_out_prompts if subject.taught else 0)  # as many plain ones in all
     return _Probes(
         held_out=asked_probes(engine, [pair.prompt for pair in pairs], model=model, at_most=effort.held_out_prompts),
-        neutral=neutral_probes(engine, model=model, system=system)[: effort.neutral_prompts],
+        neutral=neutral_probes(engine, model=model, system=system)[:neutral],
         grounded=grounded_probes(engine, model=model, system=system)[: effort.grounded_prompts],
         taught=subject.taught,
     )
