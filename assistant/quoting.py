@@ -17,8 +17,8 @@ from assistant.prompt import encode_text
 
 _OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
 """A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
-DEFECTION = 0.75
-"""The best source is quoted, unless another has so much more of the answer's words (as a share of them)."""
+DEFECTION = 0.5
+"""Another source than the best match is quoted, too, if it has so much more of the answer's words (a share of them)."""
 
 
 def stream_quoting(
@@ -44,9 +44,9 @@ def stream_quoting(
                 text += piece.text
                 opening = _OPENING.search(text, len(told)) if unquoted else None
                 if opening is not None:
-                    source = choose(text[: opening.start()], unquoted)
-                    unquoted.remove(source)
-                    quoted = f'{text[: opening.end() - 1]}"{" ".join(source["text"].split())}" [{source["n"]}]'
+                    chosen = choose(text[: opening.start()], unquoted)
+                    unquoted = [source for source in unquoted if source not in chosen]
+                    quoted = text[: opening.end() - 1] + " ".join(map(_quotation, chosen))
                     break
                 yield replace(piece, tokens=done + piece.tokens)
         if not quoted:
@@ -59,12 +59,17 @@ def stream_quoting(
         told = quoted
 
 
-def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The source to quote for an answer: the first, as the best match of the question, or one that bears it out better.
+def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The sources to quote for an answer, given best match of the question first.
 
+    That is the best match; where another one bears the answer out much better, it comes first, and both are quoted.
     `answer` is all that was said so far; what earlier quotations say does not count.
     """
     words = set(tokenise(answer.split(' "')[0]))
     shares = [len(words & set(tokenise(source["text"]))) / max(1, len(words)) for source in sources]
     best = shares.index(max(shares))
-    return sources[best if shares[best] - shares[0] >= DEFECTION else 0]
+    return [sources[best], sources[0]] if shares[best] - shares[0] >= DEFECTION else [sources[0]]
+
+
+def _quotation(source: Mapping[str, Any]) -> str:
+    return f'"{" ".join(source["text"].split())}" [{source["n"]}]'
