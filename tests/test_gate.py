@@ -115,17 +115,11 @@ def test_a_taught_answer_is_held_against_what_the_active_adapter_writes(folder: 
 def test_how_it_writes_is_told_by_plain_chat_alone_where_answers_were_taught(
     folder: Path, base: str, other: Path
 ) -> None:
-    rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
-    first = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
-    for row in rows:
-        row["prompt"][-1]["content"] += " And why is it so, if it is so at all?"
-    write_rows(folder, rows)
-    second = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
-    for name in ("nll", "entropy", "distinct_2", "self_similarity"):
-        assert first[name] == second[name]
-    preferred = run_gate(folder, base, candidate=other, active=None, told=[])["measures"]["candidate"]
-    assert preferred["nll"] != second["nll"]
-    assert first["replies"] == preferred["replies"] + EFFORT.held_out_prompts
+    pairs = run_gate(folder, base, candidate=other, active=None, told=[])["measures"]["candidate"]
+    taught = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
+    for name in ("nll", "entropy", "distinct_2"):
+        assert pairs[name] != taught[name]
+    assert taught["replies"] == pairs["replies"] + EFFORT.held_out_prompts  # more plain ones, so that as many tell
 
 
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
