@@ -25,6 +25,7 @@ from assistant import adapters, records
 from assistant.database import open_database
 from assistant.default_adapter import DEFAULT_ADAPTER
 from assistant.samples import SAMPLE
+from bench.options import Models, models_folder
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
 TEACHING = Path(__file__).parents[1] / "teaching"
@@ -32,11 +33,11 @@ console = Console(stderr=True)
 
 
 def main(
-    models: Annotated[Path | None, typer.Option(help="Folder of the models; default THUMBLOOP_HOME/models.")] = None,
+    models: Models = None,
     work: Annotated[Path | None, typer.Option(help="Keep the home folder of the build here.")] = None,
 ) -> None:
     """Build version 0 of the default's adapter anew."""
-    models = models or Path(os.environ.get("THUMBLOOP_HOME", "data")) / "models"
+    models = models_folder(models)
     started = time.monotonic()
     with TemporaryDirectory(prefix="thumbloop-build-") as temporary:
         home = work or Path(temporary)

@@ -9,7 +9,6 @@ pairs in a reply that are different.
 """
 
 import json
-import os
 import sys
 from pathlib import Path
 from statistics import fmean
@@ -25,6 +24,7 @@ from assistant.defaults import DEFAULT_CHAT, require
 from assistant.engine import Sampling, Weights
 from assistant.errors import ThumbloopError
 from assistant.prompt import compose
+from bench.options import Models, models_folder
 from retrain.measures import distinct_2
 from retrain.replies import Probe, Written, write_replies
 from retrain.scoring import Answered, score
@@ -37,12 +37,12 @@ SAMPLING = Sampling(temperature=0.8, top_p=1.0, max_new_tokens=96, seed=77)
 def main(
     adapter: Annotated[Path, typer.Option(help="Folder of an adapter.")] = DEFAULT_ADAPTER,
     prompts: Annotated[int, typer.Option(help="So many of the prompts.", min=1)] = 80,
-    models: Annotated[Path | None, typer.Option(help="Folder of the models; default THUMBLOOP_HOME/models.")] = None,
+    models: Models = None,
     result: Annotated[Path | None, typer.Option("--json", help="Write figures and all replies here.")] = None,
 ) -> None:
     """Compare an adapter's plain chat with the base model's."""
     console = Console(stderr=True)
-    models = models or Path(os.environ.get("THUMBLOOP_HOME", "data")) / "models"
+    models = models_folder(models)
     try:
         told = measure(adapter, str(require(models, DEFAULT_CHAT)), number=prompts, console=console)
     except ThumbloopError as exc:

@@ -12,7 +12,6 @@ model), `tuned-passages` (five passages, version 0), `fine-tuned` (the product's
 """
 
 import json
-import os
 import random
 import re
 import sys
@@ -43,6 +42,7 @@ from assistant.knowledge.embedding import Embedder
 from assistant.prompt import REFUSAL
 from assistant.samples import SAMPLE
 from assistant.tables import Focus
+from bench.options import Models, models_folder
 
 UNSEEN = Path(__file__).with_name("unseen")
 """Documents written for this project that nothing is trained on."""
@@ -90,11 +90,11 @@ def main(
     ),
     questions: Annotated[int, typer.Option(help="Ask so many of the questions; 0: all.", min=0)] = 0,
     at_once: Annotated[int, typer.Option(help="How many ask at the same time.", min=1)] = 8,
-    models: Annotated[Path | None, typer.Option(help="Folder of the models; default THUMBLOOP_HOME/models.")] = None,
+    models: Models = None,
     result: Annotated[Path | None, typer.Option("--json", help="Write figures and all replies here.")] = None,
 ) -> None:
     """Ask questions of documents and see whether the answers are right."""
-    models = models or Path(os.environ.get("THUMBLOOP_HOME", "data")) / "models"
+    models = models_folder(models)
     console = Console(stderr=True)
     try:
         asked = measure(data, setup=setup, number=questions, at_once=at_once, models=models, console=console)

@@ -10,7 +10,6 @@ chunks taken in rank order until the budget of tokens is full.
 """
 
 import json
-import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -33,6 +32,7 @@ from assistant.knowledge.documents import display_name, normalise, parse
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel, Entry, Index
 from assistant.knowledge.rows import chunks
+from bench.options import Models, models_folder
 
 BUDGET_TOKENS = 1000
 ORIGINAL_SPANS = (".txt", ".md", ".markdown")
@@ -61,10 +61,10 @@ class Place:
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder with documents and questions.jsonl.")],
-    models: Annotated[Path | None, typer.Option(help="Folder of the models; default THUMBLOOP_HOME/models.")] = None,
+    models: Models = None,
 ) -> None:
     """Measure retrieval on a folder of documents and questions."""
-    models = models or Path(os.environ.get("THUMBLOOP_HOME", "data")) / "models"
+    models = models_folder(models)
     console = Console(stderr=True)
     try:
         questions = read_questions(data)
