@@ -71,7 +71,8 @@ class Chat:
     ) -> None:
         self._database = database
         self._engine = engine
-        self._grounding = Grounding(engine=engine, knowledge=knowledge)
+        self.grounding = Grounding(engine=engine, knowledge=knowledge)
+        """What composes the prompts of its turns."""
         self._adapters_dir = adapters_dir
         self._new_seed = new_seed
 
@@ -125,7 +126,7 @@ class Chat:
 
     def _plan(self, asked: Assistant, question: str, earlier: Sequence[Message], asked_at: float) -> _Plan:
         weights, adapter = self._weights(asked)
-        prompt = self._grounding.compose(asked, question, history=_history(earlier))
+        prompt = self.grounding.compose(asked, question, history=_history(earlier))
         sampling = self._sampling(asked)
         return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
 
@@ -168,7 +169,7 @@ class Chat:
         yield writing.turn(done=True)
 
     def _pieces(self, plan: _Plan) -> Generator[Piece, None, None]:
-        if plan.sources and self._grounding.focus(plan.assistant) is Focus.sentences:
+        if plan.sources and self.grounding.focus(plan.assistant) is Focus.sentences:
             return stream_quoting(
                 self._engine, plan.ids, weights=plan.weights, sampling=plan.sampling, sources=plan.sources
             )

@@ -77,7 +77,7 @@ class Grounding:
             system=asked.system_prompt if system is None else system,
             history=history,
             passages=found,
-            searched=grounded and self._knowledge.has_documents(asked.id),
+            searched=grounded and not found and self._knowledge.has_documents(asked.id),
             budget=room,
         )
         sources = [_source(n, passage) for n, passage in enumerate(found[: prompt.passages], 1)]
@@ -85,10 +85,11 @@ class Grounding:
 
     def focus(self, asked: Assistant) -> Focus:
         """What an assistant answers from, passages or sentences. Raises `ModelUnavailable`."""
-        if asked.focus is not Focus.auto:
-            return asked.focus
-        small = self._engine.parameters(asked.model) < SMALL_PARAMETERS
-        return Focus.sentences if small else Focus.passages
+        return self.automatic_focus(asked.model) if asked.focus is Focus.auto else asked.focus
+
+    def automatic_focus(self, model: str) -> Focus:
+        """What suits a model of its size. Raises `ModelUnavailable`."""
+        return Focus.sentences if self._engine.parameters(model) < SMALL_PARAMETERS else Focus.passages
 
     def search(self, asked: Assistant, query: str, *, limit: int, min_score: float | None) -> Sequence[Passage]:
         """Passages or sentences for a query, as the assistant's focus wants. Raises `ModelUnavailable`, `Conflict`."""

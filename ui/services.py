@@ -15,7 +15,6 @@ from assistant.default_adapter import DEFAULT_ADAPTER
 from assistant.defaults import DEFAULT_CHAT, DEFAULT_EMBEDDING, Progress, fetch_defaults, installed, require
 from assistant.engine import Engine, Weights
 from assistant.errors import ThumbloopError
-from assistant.grounding import Grounding
 from assistant.knowledge import Knowledge
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
@@ -62,8 +61,8 @@ class Services:
         self.knowledge = knowledge
         self.admin = admin
         """What this start did to the account `admin`; show it to whoever started it."""
-        self.grounding = Grounding(engine=engine, knowledge=knowledge)
         self.chat = Chat(database=database, engine=engine, knowledge=knowledge, adapters_dir=settings.adapters_dir)
+        self.grounding = self.chat.grounding
         self.registry = registry
         self.runs = runs
         self.readiness = "loading"

@@ -8,7 +8,6 @@ from sqlmodel import Session, col, func, select
 
 from assistant import records
 from assistant.database import utc_now
-from assistant.grounding import Grounding
 from assistant.knowledge import Upload
 from assistant.tables import Assistant, Chunk, Document
 from feedback.evidence import gather
@@ -85,9 +84,10 @@ def teach(
     with services.database.read() as session:
         asked = _assistant(session, assistant)
     services.runs.require_idle(asked.id)
-    grounding = Grounding(engine=services.engine, knowledge=services.knowledge)
     lines = read_examples(files)
-    examples = [compose_lesson(line, grounding=grounding, assistant=asked) for line in lines] if files else None
+    examples = (
+        [compose_lesson(line, grounding=services.grounding, assistant=asked) for line in lines] if files else None
+    )
     started = services.runs.start(asked.id, asked_by=caller.id, method=method, examples=examples, recipe=recipe)
     return _run_json(started, asked)
 

@@ -4,7 +4,6 @@ from typing import Any
 
 from assistant import records
 from assistant.errors import BadInput, ModelUnavailable
-from assistant.grounding import SMALL_PARAMETERS
 from assistant.tables import Focus
 from ui.services import Services
 from ui.sessions import Caller
@@ -42,16 +41,19 @@ def load(services: Services, caller: Caller) -> list[Any]:
     ]
 
 
+MEANT = {Focus.passages: "whole passages", Focus.sentences: "best sentences"}
+
+
 def automatic(services: Services, caller: Caller) -> str:
     """What the automatic choice means with the model as it is now. Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
         model = records.assistant_by_slug(session, ASSISTANT).model
     try:
+        meant = MEANT[services.grounding.automatic_focus(model)]
         parameters = services.engine.parameters(model)
     except ModelUnavailable as exc:
         return f"What automatic means shows once the model can be read. {exc}"
-    meant = "best sentences" if parameters < SMALL_PARAMETERS else "whole passages"
     return f"Automatic now means {meant}: the model has {parameters / 1e6:,.0f} million parameters."
 
 

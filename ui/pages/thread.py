@@ -5,6 +5,7 @@ Reads rows and gives frozen values; how they look is `ui.pages.thread_html`'s bu
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 from sqlmodel import Session
@@ -34,7 +35,7 @@ class Answer:
         """Whether there is something to rate."""
         return bool(self.text.strip()) and self.state in (ReplyState.done, ReplyState.stopped)
 
-    @property
+    @cached_property
     def doubts(self) -> tuple[tuple[int, int], ...]:
         """Where it states what none of its sources says; nowhere, if it was given none."""
         return unsupported(self.text, self.sources) if self.sources else ()
