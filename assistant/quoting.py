@@ -35,11 +35,11 @@ def stream_quoting(
     """
     tokenizer = engine.tokenizer(weights.model)
     unquoted = list(sources)
-    told, done = "", 0
+    told, ids = "", list[int]()
     while True:
-        left = replace(sampling, max_new_tokens=sampling.max_new_tokens - done)
+        left = replace(sampling, max_new_tokens=sampling.max_new_tokens - len(ids))
         text, quoted = told, ""
-        with closing(engine.stream([*prompt, *encode_text(tokenizer, told)], weights=weights, sampling=left)) as pieces:
+        with closing(engine.stream([*prompt, *ids], weights=weights, sampling=left)) as pieces:
             for piece in pieces:
                 text += piece.text
                 opening = _OPENING.search(text, len(told)) if unquoted else None
@@ -48,15 +48,14 @@ def stream_quoting(
                     unquoted = [source for source in unquoted if source not in chosen]
                     quoted = text[: opening.end() - 1] + " ".join(map(_quotation, chosen))
                     break
-                yield replace(piece, tokens=done + piece.tokens)
+                yield replace(piece, tokens=len(ids) + piece.tokens)
         if not quoted:
             return
-        done = len(encode_text(tokenizer, quoted))
-        full = done >= sampling.max_new_tokens
-        yield Piece(quoted[len(text) - len(piece.text) :], done, "length" if full else None)
+        told, ids = quoted, encode_text(tokenizer, quoted)
+        full = len(ids) >= sampling.max_new_tokens
+        yield Piece(told[len(text) - len(piece.text) :], len(ids), "length" if full else None)
         if full:
             return
-        told = quoted
 
 
 def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
