@@ -3,7 +3,7 @@
 Lessons are what people wrote themselves (corrections), and answers that they liked and that nobody objected to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from assistant.prompt import ChatMessage
@@ -24,7 +24,10 @@ class Lesson:
 def build_lessons(evidence: Evidence) -> tuple[Lesson, ...]:
     """The last correction of each answer, and each approved answer whose prompt has no correction."""
     corrections = {claim.worse: claim for claim in corrected(evidence)}
-    return (*map(_of_correction, corrections.values()), *_approved(evidence))
+    return (
+        *map(_of_correction, corrections.values()),
+        *_approved(evidence, corrected_prompts={prompt for prompt, _ in corrections}),
+    )
 
 
 def _of_correction(claim: Claim) -> Lesson:
@@ -36,10 +39,9 @@ def _of_correction(claim: Claim) -> Lesson:
     )
 
 
-def _approved(evidence: Evidence) -> Iterator[Lesson]:
+def _approved(evidence: Evidence, *, corrected_prompts: Container[object]) -> Iterator[Lesson]:
     """Finished answers with thumbs up alone, which lost no comparison."""
     lost = {claim.worse for claim in compared(evidence) if not claim.tie}
-    corrected_prompts = {claim.worse[0] for claim in corrected(evidence)}
     for poll in polls(evidence):
         if not all(vote.up for vote in poll.votes) or poll.text in lost or poll.text[0] in corrected_prompts:
             continue

@@ -99,7 +99,7 @@ def freeze(
         "kinds": dict(Counter(pair.kind.value for pair in pair_set.pairs)),
         "singles": len(pair_set.singles),
         "left_out": pair_set.left_out,
-        "sha256": {name: _write(folder / name, rows) for name, rows in files.items()},
+        "sha256": {name: write(folder / name, rows) for name, rows in files.items()},
     }
 
 
@@ -116,7 +116,7 @@ def _freeze_lessons(lessons: Sequence[Lesson], folder: Path, *, seed: int) -> di
         "lessons": len(train),
         "held_out": len(held_out),
         "split_by": split_by,
-        "sha256": {name: _write(folder / name, rows) for name, rows in files.items()},
+        "sha256": {name: write(folder / name, rows) for name, rows in files.items()},
     }
 
 
@@ -253,8 +253,8 @@ def _said(text: str) -> list[dict[str, str]]:
     return [{"role": "assistant", "content": text}]
 
 
-def _write(path: Path, rows: Iterable[dict[str, Any]]) -> str:
-    """Write lines; their SHA-256."""
+def write(path: Path, rows: Iterable[dict[str, Any]]) -> str:
+    """Write the lines of one of a run's files; their SHA-256."""
     data = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows).encode()
     write_synced(path, data)
     return hashlib.sha256(data).hexdigest()

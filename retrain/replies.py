@@ -11,8 +11,10 @@ from pathlib import Path
 
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import ChatMessage, compose, encode_messages
+from retrain.dataset import read
 
 AT_ONCE = 32
+NEUTRAL, GROUNDED = (Path(__file__).with_name(name) for name in ("neutral.jsonl", "grounded.jsonl"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +75,7 @@ def write_replies(
 
 def neutral_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
     """The everyday prompts, as the assistant would be asked them."""
-    return [_composed(engine, row["prompt"], model=model, system=system) for row in _rows("neutral.jsonl")]
+    return [_composed(engine, row["prompt"], model=model, system=system) for row in read(NEUTRAL)]
 
 
 def grounded_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
@@ -87,7 +89,7 @@ def grounded_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
             passages=[_Passage(row["title"], row["passage"])],
             answers=tuple(row["answers"]),
         )
-        for row in _rows("grounded.jsonl")
+        for row in read(GROUNDED)
     ]
 
 
@@ -112,8 +114,3 @@ def _composed(
         engine.tokenizer(model), question, system=system, passages=passages, budget=engine.context_tokens(model)
     )
     return Probe(messages=prompt.messages, ids=prompt.ids, answers=answers)
-
-
-def _rows(name: str) -> list[dict[str, str]]:
-    lines = Path(__file__).with_name(name).read_text(encoding="utf-8").splitlines()
-    return [json.loads(line) for line in lines]

@@ -31,7 +31,7 @@ from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, ROWS_OF, read, write_synced
+from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, ROWS_OF, read, write, write_synced
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse
 from retrain.training import Step, train
@@ -136,8 +136,7 @@ def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: 
         )
     finally:
         engine.close()
-    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
-    write_synced(folder / REHEARSAL, lines.encode())
+    write(folder / REHEARSAL, rows)
     return rows
 
 
