@@ -11,11 +11,10 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
+from tests.browsing import CHROMIUM, QUIET
 from tests.pages import a_candidate, a_run_elsewhere
 from tests.serving import ADMIN_PASSWORD, AppServer, serve_app
 
-CHROMIUM = "/usr/bin/chromium"
-ARGUMENTS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 DESKTOP, PHONE = 1440, 390
 VIEWS = (("desktop", DESKTOP, "light"), ("phone", PHONE, "dark"))
 PAGES = ("documents", "feedback", "retrain", "assistant")
@@ -42,7 +41,7 @@ def main() -> None:
     to: Path = parser.parse_args().to
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         _take_all(app, browser, to)
         browser.close()
 

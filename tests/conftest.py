@@ -22,6 +22,7 @@ import ui.tables  # noqa: E402, F401, a database has the tables of all four pack
 from assistant.database import Database  # noqa: E402
 from assistant.defaults import require  # noqa: E402
 from assistant.models import DEFAULT_CHAT, DEFAULT_EMBEDDING  # noqa: E402
+from tests.browsing import app, chromium, page, person  # noqa: E402, F401, fixtures of the tests in a browser
 from tests.builders import new_database  # noqa: E402
 
 TEST_MODELS = os.environ.get("THUMBLOOP_TEST_MODELS") or Path(__file__).parents[1] / "build/test-home/models"
