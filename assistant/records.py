@@ -45,6 +45,14 @@ def assistants(session: Session) -> Sequence[Assistant]:
     return session.exec(select(Assistant).order_by(col(Assistant.created_at))).all()
 
 
+def first_assistant(session: Session) -> Assistant:
+    """The oldest assistant. Raises `NotFound` where there is none."""
+    found = session.exec(select(Assistant).order_by(col(Assistant.created_at)).limit(1)).first()
+    if found is None:
+        raise NotFound("There is no assistant yet. Sign in as an admin and make one on the Assistant page.")
+    return found
+
+
 def create_assistant(session: Session, *, slug: str, **settings: Any) -> Assistant:
     """Add an assistant. Raises `BadInput` for a setting out of range, `Conflict` for a slug that is taken."""
     if not SLUG.fullmatch(slug):

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -151,6 +152,20 @@ def test_a_closed_stream_is_stored_as_stopped_and_stop_shows_it(services: Servic
     shown = chat_handlers.stop(services, GUEST, conversation=conversation)
     assert newest(services, conversation).state is ReplyState.stopped
     assert "Stopped before the end" in (shown.thread or "") and shown.busy is False
+
+
+def test_another_conversation_is_shown_after_the_last_words_of_the_one_before(services: Services) -> None:
+    earlier = talk(services)
+    engine(services).enqueue("one two three four")
+    views = chat_handlers.send(services, GUEST, message="Count", conversation="", clock=ticking())
+    leaving = next(view.conversation for view in views if view.conversation)
+    next(views)
+    with ThreadPoolExecutor(1) as pool:
+        picked = pool.submit(chat_handlers.pick, services, GUEST, conversation=earlier, leaving=leaving)
+        with pytest.raises(TimeoutError):
+            picked.result(timeout=0.2)
+        views.close()  # type: ignore[attr-defined]
+        assert picked.result(timeout=5).conversation == earlier
 
 
 def test_a_conversation_goes_on_and_is_shown_again_to_its_owner_only(services: Services) -> None:

@@ -7,7 +7,7 @@ import gradio as gr
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import assistant_handlers as handlers
-from ui.pages.frame import QUICK, admins_only, on_load, top
+from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
 from ui.pages.markup import escape
 from ui.services import Services
 from ui.sessions import Caller
@@ -15,8 +15,9 @@ from ui.sessions import Caller
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
-    top(services, demo, here="assistant")
+    about = top(services, demo, here="assistant")
     with admins_only(services, demo, here="assistant"):
+        assistant_picker(services, demo, about)
         gr.HTML("<h1>Assistant</h1><p>Who answers on the chat page, and how.</p>", js_on_load=None)
         fields = _words()
         gr.HTML("<h2>Sources from the documents</h2>", js_on_load=None)
@@ -30,14 +31,15 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     def store(given: dict[Any, Any], request: gr.Request) -> str:
         values = {name: given[field] for name, field in zip(handlers.FIELDS, fields, strict=True)}
         with spoken_errors():
-            done = handlers.save(services, caller_of(services, request), values)
+            done = handlers.save(services, caller_of(services, request), values, assistant=given[about])
             return f'<p class="tl-thanks" role="status">{escape(done)}</p>'
 
-    def shown(caller: Caller) -> str:
-        return escape(handlers.automatic(services, caller))
+    def fill(caller: Caller, assistant: str) -> list[Any]:
+        means = escape(handlers.automatic(services, caller, assistant=assistant))
+        return [*handlers.load(services, caller, assistant=assistant), means]
 
-    save.click(store, set(fields), said, **QUICK)
-    on_load(demo, services, lambda caller: [*handlers.load(services, caller), shown(caller)], [*fields, automatic])
+    save.click(store, {*fields, about}, said, **QUICK)
+    on_load(demo, services, fill, [*fields, automatic], about)
 
 
 def _words() -> list[Any]:

@@ -8,7 +8,6 @@ from assistant.tables import Focus
 from ui.services import Services
 from ui.sessions import Caller
 
-ASSISTANT = "default"
 FIELDS = (
     "name",
     "system_prompt",
@@ -31,11 +30,11 @@ FOCUSES = (
 WHOLE = ("passages", "max_new_tokens", "context_tokens")
 
 
-def load(services: Services, caller: Caller) -> list[Any]:
+def load(services: Services, caller: Caller, *, assistant: str = "default") -> list[Any]:
     """The values of the form. Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
     return [
         "\n".join(asked.example_questions) if name == "example_questions" else getattr(asked, name) for name in FIELDS
     ]
@@ -44,11 +43,11 @@ def load(services: Services, caller: Caller) -> list[Any]:
 MEANT = {Focus.passages: "whole passages", Focus.sentences: "best sentences"}
 
 
-def automatic(services: Services, caller: Caller) -> str:
+def automatic(services: Services, caller: Caller, *, assistant: str = "default") -> str:
     """What the automatic choice means with the model as it is now. Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
-        model = records.assistant_by_slug(session, ASSISTANT).model
+        model = records.assistant_by_slug(session, assistant).model
     try:
         meant = MEANT[services.grounding.automatic_focus(model)]
         parameters = services.engine.parameters(model)
@@ -57,7 +56,7 @@ def automatic(services: Services, caller: Caller) -> str:
     return f"Automatic now means {meant}: the model has {parameters / 1e6:,.0f} million parameters."
 
 
-def save(services: Services, caller: Caller, values: dict[str, Any]) -> str:
+def save(services: Services, caller: Caller, values: dict[str, Any], *, assistant: str = "default") -> str:
     """Store the form; what to say about it. Raises `NotAllowed`, and `BadInput` for a value that cannot be."""
     caller.require_admin()
     settings = {name: values[name] for name in FIELDS}
@@ -71,6 +70,6 @@ def save(services: Services, caller: Caller, values: dict[str, Any]) -> str:
         if isinstance(settings[name], float) and settings[name].is_integer():
             settings[name] = int(settings[name])
     with services.database.write() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
         records.update_assistant(session, asked.id, **settings)
     return "Saved. The next answer uses these settings."

@@ -10,7 +10,7 @@ from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
 from ui.pages import chat_handlers as handlers
 from ui.pages.chat_handlers import View
-from ui.pages.frame import QUICK, top
+from ui.pages.frame import QUICK, named_or_first, top
 from ui.pages.markup import escape
 from ui.services import Services
 
@@ -30,14 +30,14 @@ ADDRESS_JS = """(conversation) => {
   if (conversation) address.searchParams.set("c", conversation); else address.searchParams.delete("c");
   history.replaceState(null, "", address);
 }"""
-FROM_ADDRESS_JS = """() => new URL(location.href).searchParams.get("c") || "" """
+FROM_ADDRESS_JS = """() => ["c", "a"].map((name) => new URL(location.href).searchParams.get(name) || "")"""
 TO_END_JS = "() => setTimeout(() => window.scrollTo(0, document.documentElement.scrollHeight), 50)"
 TO_BOX_JS = """() => document.querySelector("#tl-box textarea").focus()"""
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the chat page into the Blocks that is open."""
-    top(services, demo, here="")
+    about = top(services, demo, here="")
     listing = gr.HTML(js_on_load=OPEN_JS, apply_default_css=False, elem_id="tl-side")
     with gr.Column(elem_id="tl-chat"):
         thread = gr.HTML(
@@ -59,20 +59,21 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     conversation = gr.Textbox(visible="hidden", label="Conversation", show_label=False)
     outputs = [thread, live, box, conversation, listing]
 
-    def send(message: str, held: str, request: gr.Request) -> Iterator[list[Any]]:
+    def send(message: str, held: str, assistant: str, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
-            yield from map(
-                _shown, handlers.send(services, caller_of(services, request), message=message, conversation=held)
-            )
+            caller = caller_of(services, request)
+            views = handlers.send(services, caller, assistant=assistant, message=message, conversation=held)
+            yield from map(_shown, views)
 
-    def generate(held: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
+    def generate(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
             caller, data = caller_of(services, request), event._data or {}
             if data.get("do") == "retry":
-                views = handlers.retry(services, caller, reply=str(data.get("reply", "")), conversation=held)
+                reply = str(data.get("reply", ""))
+                views = handlers.retry(services, caller, assistant=assistant, reply=reply, conversation=held)
             else:
-                question = handlers.example(services, n=str(data.get("n", "")))
-                views = handlers.send(services, caller, message=question, conversation=held)
+                question = handlers.example(services, assistant=assistant, n=str(data.get("n", "")))
+                views = handlers.send(services, caller, assistant=assistant, message=question, conversation=held)
             yield from map(_shown, views)
 
     def act(held: str, event: gr.EventData, request: gr.Request) -> list[Any]:
@@ -81,26 +82,33 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
                 handlers.act(services, caller_of(services, request), conversation=held, data=event._data or {})
             )
 
-    def show(held: str, request: gr.Request) -> list[Any]:
+    def show(held: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
-            return _shown(handlers.show(services, caller_of(services, request), conversation=held))
+            caller = caller_of(services, request)
+            asked = named_or_first(services, assistant)
+            return _shown(handlers.show(services, caller, assistant=asked, conversation=held))
 
-    def pick(event: gr.EventData, request: gr.Request) -> list[Any]:
-        return show(str((event._data or {}).get("conversation", "")), request)
-
-    def stop(held: str, request: gr.Request) -> list[Any]:
+    def pick(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         with spoken_errors():
-            return _shown(handlers.stop(services, caller_of(services, request), conversation=held))
+            chosen = str((event._data or {}).get("conversation", ""))
+            caller = caller_of(services, request)
+            view = handlers.pick(services, caller, assistant=assistant, conversation=chosen, leaving=held)
+            return _shown(view)
+
+    def stop(held: str, assistant: str, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            return _shown(handlers.stop(services, caller, assistant=assistant, conversation=held))
 
     writing = {**QUICK, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
-    sent = box.submit(send, [box, conversation], outputs, **writing)
-    generated = thread.generate(generate, [conversation], outputs, **writing)
-    box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation], outputs, **QUICK)
+    sent = box.submit(send, [box, conversation, about], outputs, **writing)
+    generated = thread.generate(generate, [conversation, about], outputs, **writing)
+    box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation, about], outputs, **QUICK)
     thread.act(act, [conversation], outputs, **QUICK)
-    picked = listing.act(pick, None, outputs, cancels=[sent, generated], **QUICK)
+    picked = listing.act(pick, [conversation, about], outputs, cancels=[sent, generated], **QUICK)
     picked.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
-    loaded = demo.load(show, [conversation], outputs, js=FROM_ADDRESS_JS, **QUICK)
+    loaded = demo.load(show, [conversation, about], outputs, js=FROM_ADDRESS_JS, **QUICK)
     loaded.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
 
 

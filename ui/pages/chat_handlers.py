@@ -26,7 +26,6 @@ from ui.sessions import Caller
 
 logger = logging.getLogger(__name__)
 
-ASSISTANT = "default"
 MIN_YIELD_S = 0.05
 """Text is sent on in chunks of at least this long: each costs the browser a redraw."""
 FAILED = "Something went wrong on the server. What you typed is still there: try again, and look into the log."
@@ -46,10 +45,10 @@ class View:
     warning: str = ""
 
 
-def show(services: Services, caller: Caller, *, conversation: str) -> View:
+def show(services: Services, caller: Caller, *, assistant: str = "default", conversation: str) -> View:
     """The page at rest: a conversation, or the greeting if there is none (yet, or any more)."""
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
         held = records.conversations(session, owner=caller.id, assistant_id=asked.id)
         known = conversation if _is_theirs(session, caller, conversation) else ""
     return View(
@@ -66,6 +65,7 @@ def send(
     services: Services,
     caller: Caller,
     *,
+    assistant: str = "default",
     message: str,
     conversation: str,
     clock: Callable[[], float] = time.monotonic,
@@ -79,14 +79,16 @@ def send(
         busy=True,
         thread=None if conversation else "",
     )
-    turns = endpoints.chat(services, caller, message, assistant=ASSISTANT, conversation=conversation or None)
-    yield from _streamed(services, caller, turns, asked=message.strip(), conversation=conversation, clock=clock)
+    turns = endpoints.chat(services, caller, message, assistant=assistant, conversation=conversation or None)
+    yield from _streamed(
+        services, caller, turns, assistant=assistant, asked=message.strip(), conversation=conversation, clock=clock
+    )
 
 
-def example(services: Services, *, n: str) -> str:
+def example(services: Services, *, assistant: str = "default", n: str) -> str:
     """The example question that a button with number `n` stands for."""
     with services.database.read() as session:
-        questions = records.assistant_by_slug(session, ASSISTANT).example_questions
+        questions = records.assistant_by_slug(session, assistant).example_questions
     if not n.isdecimal() or int(n) >= len(questions):
         raise BadInput("This example is gone. Reload the page, or type your question.")
     return questions[int(n)]
@@ -96,6 +98,7 @@ def retry(
     services: Services,
     caller: Caller,
     *,
+    assistant: str = "default",
     reply: str,
     conversation: str,
     clock: Callable[[], float] = time.monotonic,
@@ -103,7 +106,7 @@ def retry(
     """Answer the question of a reply again; the earlier answer stays."""
     yield View(live=thread_html.writing("", status="Thinking again"), busy=True)
     turns = endpoints.retry(services, caller, reply)
-    yield from _streamed(services, caller, turns, asked="", conversation=conversation, clock=clock)
+    yield from _streamed(services, caller, turns, assistant=assistant, asked="", conversation=conversation, clock=clock)
 
 
 def _streamed(
@@ -111,6 +114,7 @@ def _streamed(
     caller: Caller,
     turns: Iterator[dict[str, Any]],
     *,
+    assistant: str,
     asked: str,
     conversation: str,
     clock: Callable[[], float],
@@ -135,16 +139,20 @@ def _streamed(
     except Exception:
         logger.exception("a reply in conversation %s failed", conversation or "(new)")
         warning = FAILED
-    rest = show(services, caller, conversation=conversation)
+    rest = show(services, caller, assistant=assistant, conversation=conversation)
     yield replace(rest, warning=warning or rest.warning)
 
 
-def stop(services: Services, caller: Caller, *, conversation: str) -> View:
-    """The page after Stop; waits a moment for the last words to be stored."""
-    until = time.monotonic() + STOP_WAIT_S
-    while conversation and _still_writing(services, conversation) and time.monotonic() < until:
-        time.sleep(0.05)
-    return show(services, caller, conversation=conversation)
+def stop(services: Services, caller: Caller, *, assistant: str = "default", conversation: str) -> View:
+    """The page after Stop, with the last words, which may take a moment to be stored."""
+    _await_last_words(services, conversation)
+    return show(services, caller, assistant=assistant, conversation=conversation)
+
+
+def pick(services: Services, caller: Caller, *, assistant: str = "default", conversation: str, leaving: str) -> View:
+    """Another conversation, once no words for the one before can come any more and be shown in it."""
+    _await_last_words(services, leaving)
+    return show(services, caller, assistant=assistant, conversation=conversation)
 
 
 def act(services: Services, caller: Caller, *, conversation: str, data: Mapping[str, Any]) -> View:
@@ -208,6 +216,12 @@ def _is_theirs(session: Session, caller: Caller, conversation: str) -> bool:
         return bool(conversation) and records.conversation(session, conversation, owner=caller.id) is not None
     except NotFound:
         return False
+
+
+def _await_last_words(services: Services, conversation: str) -> None:
+    until = time.monotonic() + STOP_WAIT_S
+    while conversation and _still_writing(services, conversation) and time.monotonic() < until:
+        time.sleep(0.05)
 
 
 def _still_writing(services: Services, conversation: str) -> bool:

@@ -13,41 +13,45 @@ from ui.pages.tables import badge, button, table, when
 from ui.services import Services
 from ui.sessions import Caller
 
-ASSISTANT = "default"
 TRIAL_PASSAGES = 5
 WORDS = {"added": "Added", "replaced": "Replaced", "unchanged": "Already there", "failed": "Not added"}
 
 
-def listing(services: Services, caller: Caller) -> str:
+def listing(services: Services, caller: Caller, *, assistant: str = "default") -> str:
     """The table of documents. Raises `NotAllowed`."""
-    return _table(endpoints.documents(services, caller, ASSISTANT))
+    return _table(endpoints.documents(services, caller, assistant))
 
 
-def add(services: Services, caller: Caller, *, paths: Sequence[str]) -> Iterator[tuple[str, str]]:
+def add(
+    services: Services, caller: Caller, *, assistant: str = "default", paths: Sequence[str]
+) -> Iterator[tuple[str, str]]:
     """Add files, telling after each what became of it: (what is done so far, the table). Raises `NotAllowed`."""
     caller.require_admin()
     if not paths:
         raise BadInput("No file was chosen. Drop files on the field, or click it.")
     done: list[str] = []
     for n, path in enumerate(map(Path, paths), start=1):
-        yield _progress(done, f"Reading {path.name} ({n} of {len(paths)})"), listing(services, caller)
-        answer = endpoints.ingest(services, caller, ASSISTANT, [Upload(name=path.name, data=path.read_bytes())])
+        yield (
+            _progress(done, f"Reading {path.name} ({n} of {len(paths)})"),
+            listing(services, caller, assistant=assistant),
+        )
+        answer = endpoints.ingest(services, caller, assistant, [Upload(name=path.name, data=path.read_bytes())])
         done += [_outcome(file) for file in answer["files"]]
-    yield _progress(done, ""), listing(services, caller)
+    yield _progress(done, ""), listing(services, caller, assistant=assistant)
 
 
-def delete(services: Services, caller: Caller, *, name: str) -> str:
+def delete(services: Services, caller: Caller, *, assistant: str = "default", name: str) -> str:
     """Delete a document; the table without it. Raises `NotAllowed`, `NotFound`."""
-    return _table(endpoints.delete_document(services, caller, ASSISTANT, name))
+    return _table(endpoints.delete_document(services, caller, assistant, name))
 
 
-def search(services: Services, caller: Caller, *, query: str) -> str:
+def search(services: Services, caller: Caller, *, assistant: str = "default", query: str) -> str:
     """What a question finds, best first. Raises `NotAllowed`, `BadInput`."""
     caller.require_admin()
     if not query.strip():
         raise BadInput("Type a question to see what it finds.")
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
     found = services.grounding.search(asked, query, limit=max(TRIAL_PASSAGES, asked.passages), min_score=0.0)
     if not found:
         return '<p class="tl-quiet">Nothing was found. Add a document about it, or ask in other words.</p>'

@@ -13,7 +13,6 @@ from ui.pages.tables import BASE_MODEL, badge, percent, table, version, when
 from ui.services import Services
 from ui.sessions import Caller
 
-ASSISTANT = "default"
 PAGE_ROWS = 20
 ALL, LIKED, DISLIKED, CORRECTED = "All", "Liked", "Not liked", "Corrected"
 SHOWN = (ALL, LIKED, DISLIKED, CORRECTED)
@@ -26,20 +25,20 @@ FORMATS = (
 LABELS = {code: label for reasons in REASONS.values() for code, label in reasons}
 
 
-def versions(services: Services, caller: Caller) -> list[tuple[str, str]]:
+def versions(services: Services, caller: Caller, *, assistant: str = "default") -> list[tuple[str, str]]:
     """The versions to choose from: (how it reads, what `page` wants). Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
         rated = overview.approval(session, asked.id)
     return [(ANY_VERSION, ANY_VERSION), *((version(one.adapter), one.adapter or BASE_MODEL) for one in rated)]
 
 
-def approval(services: Services, caller: Caller) -> str:
+def approval(services: Services, caller: Caller, *, assistant: str = "default") -> str:
     """How many thumbs were up, by version. Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
         rated = overview.approval(session, asked.id)
     empty = "Nobody has rated an answer yet. Ask something on the chat page and use the thumbs below the answer."
     return table(
@@ -47,7 +46,9 @@ def approval(services: Services, caller: Caller) -> str:
     )
 
 
-def page(services: Services, caller: Caller, *, shown: str, adapter: str, number: int) -> tuple[str, int, str]:
+def page(
+    services: Services, caller: Caller, *, assistant: str = "default", shown: str, adapter: str, number: int
+) -> tuple[str, int, str]:
     """One page of rated answers: the table, the page's number (which may be lower than asked), and where one is.
 
     Raises `NotAllowed`.
@@ -56,7 +57,7 @@ def page(services: Services, caller: Caller, *, shown: str, adapter: str, number
     chosen = () if adapter == ANY_VERSION else (None if adapter == BASE_MODEL else adapter,)
     value = {LIKED: Value.up, DISLIKED: Value.down}.get(shown)
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
+        asked = records.assistant_by_slug(session, assistant)
 
         def part(n: int) -> overview.FeedbackPage:
             return overview.feedback_table(
@@ -81,9 +82,9 @@ def page(services: Services, caller: Caller, *, shown: str, adapter: str, number
     return table(["Answer", "Thumbs", "Said", "Version", "When"], rows, label="Feedback", empty=empty), number, place
 
 
-def export(services: Services, caller: Caller, *, format: str) -> Path:
+def export(services: Services, caller: Caller, *, assistant: str = "default", format: str) -> Path:
     """Write a file of all feedback. Raises `NotAllowed`, `BadInput`."""
-    return Path(endpoints.export(services, caller, ASSISTANT, format))
+    return Path(endpoints.export(services, caller, assistant, format))
 
 
 def _approved(one: Approval) -> list[str]:

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import gradio as gr
 
+from assistant import records
 from assistant.errors import NotAllowed
 from ui.api import caller_of
 from ui.errors import spoken_errors
@@ -12,6 +14,14 @@ from ui.pages.markup import escape
 from ui.services import Services
 from ui.sessions import Caller
 
+ASSISTANT_JS = "() => new URL(location.href).searchParams.get('a') || ''"
+"""The short name of the assistant that an address is about; empty for the first one."""
+GO_TO_JS = """(assistant) => {
+  const address = new URL(location.href);
+  address.search = "";
+  address.searchParams.set("a", assistant);
+  location.assign(address);
+}"""
 QUICK: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "concurrency_limit": None}
 """Options of the events of pages. They are private: what other programs may call is in `ui.api`."""
 FIRST = {**QUICK, "queue": False}
@@ -23,11 +33,13 @@ SIGN_IN_FIRST = (
 )
 
 
-def bar(caller: Caller | None, *, here: str) -> str:
-    """The bar on top: where one can go, and who one is."""
+def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
+    """The bar on top: where one can go, and who one is. Links stay with the assistant that the page is about."""
     links = [("Chat", "")] + (list(NAVIGATION) if caller is not None and caller.is_admin else [])
+    about = f"?{urlencode({'a': assistant})}" if assistant else ""
     nav = "".join(
-        f'<a href="./{path}"{" aria-current=page" if path == here else ""}>{escape(name)}</a>' for name, path in links
+        f'<a href="./{path}{escape(about)}"{" aria-current=page" if path == here else ""}>{escape(name)}</a>'
+        for name, path in links
     )
     if caller is None or caller.role == "guest":
         who = f'<a href="./login?next=/{here}">Sign in</a>'
@@ -39,14 +51,27 @@ def bar(caller: Caller | None, *, here: str) -> str:
     )
 
 
-def top(services: Services, demo: gr.Blocks, *, here: str) -> None:
-    """Put the bar on a page and fill it for whoever opens the page."""
+def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
+    """Put the bar on a page and fill it for whoever opens the page; holds the assistant that the page is about."""
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
+    about = gr.Textbox(named_or_first(services, ""), visible="hidden", label="Assistant", show_label=False)
 
-    def fill(request: gr.Request) -> str:
-        return bar(caller_of(services, request), here=here)
+    def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
+        caller = caller_of(services, request)
+        with spoken_errors():
+            named = named_or_first(services, assistant)
+        return bar(caller, here=here, assistant=assistant), named
 
-    demo.load(fill, outputs=shown, **FIRST)
+    demo.load(fill, inputs=about, outputs=[shown, about], js=ASSISTANT_JS, **FIRST)
+    return about
+
+
+def named_or_first(services: Services, assistant: str) -> str:
+    """The short name of the assistant that an address names, or of the first one. Raises `NotFound`."""
+    with services.database.read() as session:
+        if assistant:
+            return records.assistant_by_slug(session, assistant).slug
+        return records.first_assistant(session).slug
 
 
 def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
@@ -65,17 +90,32 @@ def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
     return page
 
 
-def on_load(demo: gr.Blocks, services: Services, handler: Callable[[Caller], Any], outputs: list[Any]) -> None:
-    """Fill a page for an admin who opens it; a guest gets nothing, and no error either."""
+def on_load(
+    demo: gr.Blocks, services: Services, handler: Callable[[Caller, str], Any], outputs: list[Any], about: gr.Textbox
+) -> None:
+    """Fill a page for an admin who opens it, for the assistant it is about; a guest gets nothing, and no error."""
 
-    def fill(request: gr.Request) -> Any:
+    def fill(assistant: str, request: gr.Request) -> Any:
         caller = caller_of(services, request)
         if not caller.is_admin:
             return [gr.update() for _ in outputs] if len(outputs) > 1 else gr.update()
         with spoken_errors():
-            return handler(caller)
+            return handler(caller, named_or_first(services, assistant))
 
-    demo.load(fill, outputs=outputs, **FIRST)
+    demo.load(fill, inputs=about, outputs=outputs, js=ASSISTANT_JS, **FIRST)
+
+
+def assistant_picker(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
+    """A choice of the assistant that a page for admins is about, where there are several."""
+    picker = gr.Dropdown([], label="Assistant", visible=False, elem_classes="tl-picker", scale=0, min_width=260)
+
+    def fill(_caller: Caller, assistant: str) -> Any:
+        with services.database.read() as session:
+            choices = [(one.name, one.slug) for one in records.assistants(session)]
+        return gr.update(choices=choices, value=assistant, visible=len(choices) > 1)
+
+    picker.input(None, picker, js=GO_TO_JS, **QUICK)
+    on_load(demo, services, fill, [picker], about)
 
 
 LOGO = (

@@ -9,7 +9,7 @@ import pandas as pd
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import retrain_handlers as handlers
-from ui.pages.frame import QUICK, admins_only, on_load, top
+from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
 from ui.pages.markup import escape
 from ui.pages.retrain_handlers import Look, Points
 from ui.pages.run_html import CURVES
@@ -27,14 +27,19 @@ TEACH = (
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
-    top(services, demo, here="retrain")
+    about = top(services, demo, here="retrain")
     with admins_only(services, demo, here="retrain"):
-        outputs = _run_part(services)
-        _schedule_part(services, demo)
-    on_load(demo, services, lambda caller: _shown(handlers.look(services, caller)), outputs)
+        assistant_picker(services, demo, about)
+        outputs = _run_part(services, about)
+        _schedule_part(services, demo, about)
+
+    def fill(caller: Caller, assistant: str) -> list[Any]:
+        return _shown(handlers.look(services, caller, assistant=assistant))
+
+    on_load(demo, services, fill, outputs, about)
 
 
-def _run_part(services: Services) -> list[Any]:
+def _run_part(services: Services, about: gr.Textbox) -> list[Any]:
     gr.HTML("<h1>Retrain</h1><p>Turn feedback into a better version, test it, then let it answer.</p>", js_on_load=None)
     ready = gr.HTML(js_on_load=None, apply_default_css=False)
     with gr.Row(elem_classes="tl-line"):
@@ -62,25 +67,26 @@ def _run_part(services: Services) -> list[Any]:
     timer = gr.Timer(LOOK_EVERY_S, active=False)
     outputs = [ready, start, teach, cancel, progress, drawn, *plots, logged, log, report, versions, running, timer]
 
-    def again(report_on: str, request: gr.Request) -> list[Any]:
-        with spoken_errors():
-            return _shown(handlers.look(services, caller_of(services, request), report_on=report_on))
-
-    def watch(run: str, report_on: str, request: gr.Request) -> list[Any]:
+    def again(report_on: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
             caller = caller_of(services, request)
-            return _shown(handlers.watch(services, caller, run=run, report_on=report_on))
+            return _shown(handlers.look(services, caller, assistant=assistant, report_on=report_on))
 
-    def begin(request: gr.Request) -> None:
+    def watch(run: str, report_on: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
-            handlers.start(services, caller_of(services, request))
+            caller = caller_of(services, request)
+            return _shown(handlers.watch(services, caller, assistant=assistant, run=run, report_on=report_on))
 
-    def begin_teaching(path: str | None, then: bool, request: gr.Request) -> None:
+    def begin(assistant: str, request: gr.Request) -> None:
+        with spoken_errors():
+            handlers.start(services, caller_of(services, request), assistant=assistant)
+
+    def begin_teaching(path: str | None, then: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
             caller = caller_of(services, request)
             if path:
                 gr.Info("Reading the examples; with many of them this takes a minute or two.")
-            handlers.teach(services, caller, path=path, then_dpo=then)
+            handlers.teach(services, caller, assistant=assistant, path=path, then_dpo=then)
 
     def end(run: str, request: gr.Request) -> None:
         with spoken_errors():
@@ -96,23 +102,23 @@ def _run_part(services: Services) -> list[Any]:
             gr.Info(escape(handlers.decide(services, caller_of(services, request), action=action, adapter=adapter)))
         return report_on
 
-    def undo(request: gr.Request) -> None:
+    def undo(assistant: str, request: gr.Request) -> None:
         with spoken_errors():
-            gr.Info(escape(handlers.rollback(services, caller_of(services, request))))
+            gr.Info(escape(handlers.rollback(services, caller_of(services, request), assistant=assistant)))
 
     for done in (
-        start.click(begin, None, None, **QUICK),
-        teach.click(begin_teaching, [examples, then_dpo], None, **QUICK),
+        start.click(begin, [about], None, **QUICK),
+        teach.click(begin_teaching, [examples, then_dpo, about], None, **QUICK),
         cancel.click(end, [running], None, **QUICK),
         versions.act(act, [opened], opened, **QUICK),
-        back.click(undo, None, None, **QUICK),
+        back.click(undo, [about], None, **QUICK),
     ):
-        done.success(again, [opened], outputs, **QUICK)
-    timer.tick(watch, [running, opened], outputs, **QUICK)
+        done.success(again, [opened, about], outputs, **QUICK)
+    timer.tick(watch, [running, opened, about], outputs, **QUICK)
     return outputs
 
 
-def _schedule_part(services: Services, demo: gr.Blocks) -> None:
+def _schedule_part(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
     gr.HTML("<h2>By itself</h2><p>Start a run at a time, after enough new feedback, or both.</p>", js_on_load=None)
     with gr.Row():
         enabled = gr.Checkbox(label="Retrain by itself")
@@ -129,18 +135,18 @@ def _schedule_part(services: Services, demo: gr.Blocks) -> None:
         save = gr.Button("Save", scale=0, min_width=140)
         words = gr.HTML(js_on_load=None, apply_default_css=False)
 
-    def store(on: bool, line: str, pairs: float, live: bool, request: gr.Request) -> str:
+    def store(on: bool, line: str, pairs: float, live: bool, assistant: str, request: gr.Request) -> str:
         with spoken_errors():
             caller = caller_of(services, request)
             return handlers.save_schedule(
-                services, caller, enabled=on, cron=line, min_new_pairs=pairs, auto_promote=live
+                services, caller, assistant=assistant, enabled=on, cron=line, min_new_pairs=pairs, auto_promote=live
             )
 
-    def fill(caller: Caller) -> list[Any]:
-        return list(handlers.load_schedule(services, caller))
+    def fill(caller: Caller, assistant: str) -> list[Any]:
+        return list(handlers.load_schedule(services, caller, assistant=assistant))
 
-    save.click(store, [enabled, cron, least, promote], words, **QUICK)
-    on_load(demo, services, fill, [enabled, cron, least, promote, words])
+    save.click(store, [enabled, cron, least, promote, about], words, **QUICK)
+    on_load(demo, services, fill, [enabled, cron, least, promote, words], about)
 
 
 def _plot(label: str) -> gr.LinePlot:

@@ -18,7 +18,6 @@ from ui.pages.tables import version
 from ui.services import Services
 from ui.sessions import Caller
 
-ASSISTANT = "default"
 LOG_LINES = 60
 Points = tuple[tuple[float, float], ...]
 """Of a curve: (step, figure)."""
@@ -39,15 +38,15 @@ class Look:
     versions: str | None = None
 
 
-def look(services: Services, caller: Caller, *, report_on: str = "") -> Look:
+def look(services: Services, caller: Caller, *, assistant: str = "default", report_on: str = "") -> Look:
     """All of the page. `report_on` is the adapter whose report is open, else it is the latest run's.
 
     Raises `NotAllowed`.
     """
     caller.require_admin()
     with services.database.read() as session:
-        asked = records.assistant_by_slug(session, ASSISTANT)
-    held = retraining.adapters(services, caller, ASSISTANT)["adapters"]
+        asked = records.assistant_by_slug(session, assistant)
+    held = retraining.adapters(services, caller, assistant)["adapters"]
     latest = services.runs.latest(asked.id)
     run = retraining.run(services, caller, latest.id) if latest else None
     ready = services.runs.pairs_ready(asked.id)
@@ -61,27 +60,27 @@ def look(services: Services, caller: Caller, *, report_on: str = "") -> Look:
     )
 
 
-def watch(services: Services, caller: Caller, *, run: str, report_on: str = "") -> Look:
+def watch(services: Services, caller: Caller, *, assistant: str = "default", run: str, report_on: str = "") -> Look:
     """What changes while a run goes; all of the page once it has ended. Raises `NotAllowed`."""
     going = retraining.run(services, caller, run) if run else None
     if going is None or not RunState(going["state"]).active:
-        return look(services, caller, report_on=report_on)
+        return look(services, caller, assistant=assistant, report_on=report_on)
     return _watched(services, going)
 
 
-def start(services: Services, caller: Caller) -> None:
+def start(services: Services, caller: Caller, *, assistant: str = "default") -> None:
     """Start a run. Raises `NotAllowed`, `Conflict`, `BadInput`."""
-    retraining.retrain(services, caller, ASSISTANT)
+    retraining.retrain(services, caller, assistant)
 
 
-def teach(services: Services, caller: Caller, *, path: str | None, then_dpo: bool) -> None:
+def teach(services: Services, caller: Caller, *, assistant: str = "default", path: str | None, then_dpo: bool) -> None:
     """Start a run that teaches the examples of a file, or corrections and approved answers.
 
     Raises `NotAllowed`, `Conflict`, `BadInput`.
     """
     caller.require_admin()
     files = [Upload(name=Path(path).name, data=Path(path).read_bytes())] if path else []
-    retraining.teach(services, caller, ASSISTANT, files, then_dpo)
+    retraining.teach(services, caller, assistant, files, then_dpo)
 
 
 def cancel(services: Services, caller: Caller, *, run: str) -> None:
@@ -89,9 +88,9 @@ def cancel(services: Services, caller: Caller, *, run: str) -> None:
     retraining.cancel(services, caller, run)
 
 
-def rollback(services: Services, caller: Caller) -> str:
+def rollback(services: Services, caller: Caller, *, assistant: str = "default") -> str:
     """Serve what served before; what to say about it. Raises `NotAllowed`, `Conflict`, `AdapterRefused`."""
-    back = retraining.rollback(services, caller, ASSISTANT)
+    back = retraining.rollback(services, caller, assistant)
     return f"Rolled back: {version(back['adapter'])} answers from now on."
 
 
@@ -110,9 +109,11 @@ def decide(services: Services, caller: Caller, *, action: str, adapter: str) -> 
     raise BadInput("The page asked for something unknown. Reload it and try again.")
 
 
-def load_schedule(services: Services, caller: Caller) -> tuple[bool, str, int, bool, str]:
+def load_schedule(
+    services: Services, caller: Caller, *, assistant: str = "default"
+) -> tuple[bool, str, int, bool, str]:
     """The form of the schedule: on, cron line, new preferences, promote by itself, in words. Raises `NotAllowed`."""
-    kept = retraining.schedule(services, caller, ASSISTANT)
+    kept = retraining.schedule(services, caller, assistant)
     return (
         kept["enabled"],
         kept.get("cron", ""),
@@ -123,13 +124,20 @@ def load_schedule(services: Services, caller: Caller) -> tuple[bool, str, int, b
 
 
 def save_schedule(
-    services: Services, caller: Caller, *, enabled: bool, cron: str, min_new_pairs: float, auto_promote: bool
+    services: Services,
+    caller: Caller,
+    *,
+    assistant: str = "default",
+    enabled: bool,
+    cron: str,
+    min_new_pairs: float,
+    auto_promote: bool,
 ) -> str:
     """Store the schedule; it in words. Raises `NotAllowed`, `BadInput`."""
     kept = retraining.set_schedule(
         services,
         caller,
-        ASSISTANT,
+        assistant,
         cron=cron,
         min_new_pairs=min_new_pairs,  # type: ignore[arg-type]  # whatever the browser sent is checked there
         auto_promote=auto_promote,
