@@ -26,6 +26,8 @@ class Recipe:
     alpha: int = 32
     variant: str = "lora"
     """Of a fresh adapter, as its rank: `lora`, `dora` or `rslora`. One that is trained on stays what it is."""
+    depth: float = 1.0
+    """The share of a fresh adapter's layers that learn, from the top; nothing is computed backwards below them."""
     rehearsal: int = 0
     """How many everyday answers of what serves are mixed into teaching, so that plain chat stays as it was."""
     max_length: int = 2048
@@ -41,6 +43,8 @@ class Recipe:
             raise BadInput(f"{unknown[0]!r} is no setting of training. The settings are {', '.join(asdict(cls()))}.")
         if stored.get("variant", "lora") not in VARIANTS:
             raise BadInput(f"{stored['variant']!r} is no variant of LoRA. Choose one of {', '.join(VARIANTS)}.")
+        if not 0 < stored.get("depth", 1.0) <= 1:
+            raise BadInput(f"{stored['depth']!r} is no share of the layers. Choose a number above 0 and up to 1.")
         lists = {name: tuple(stored[name]) for name in ("loss_types", "loss_weights") if name in stored}
         return cls(**{**own, **stored, **lists})
 
@@ -51,6 +55,7 @@ TEACHING: dict[str, Any] = {
     "batch_size": 4,
     "rank": 8,
     "alpha": 16,
+    "depth": 2 / 3,
     "rehearsal": 100,
 }
 """Where teaching (`sft`) differs from the defaults above."""

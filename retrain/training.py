@@ -120,10 +120,18 @@ def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel
         use_dora=recipe.variant == "dora",
         use_rslora=recipe.variant == "rslora",
         target_modules="all-linear",
+        exclude_modules=_lower_layers(base, depth=recipe.depth),
         task_type="CAUSAL_LM",
     )
     torch.manual_seed(recipe.seed)
     return get_peft_model(base, lora)
+
+
+def _lower_layers(model: PreTrainedModel, *, depth: float) -> str | None:
+    """A pattern of the modules in the layers that do not learn, by the names that decoders give their layers."""
+    layers = int(model.config.get_text_config().num_hidden_layers)
+    lower = range(layers - max(1, round(layers * depth)))
+    return rf".*\.layers\.({'|'.join(map(str, lower))})\..*" if lower else None
 
 
 class _DPO(DPOTrainer):  # type: ignore[misc]
