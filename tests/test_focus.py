@@ -1,11 +1,14 @@
 """Late interaction: sentences that meet more of a question's words come first, and a score means the same anywhere."""
 
+import re
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
 from assistant.knowledge import Passage
 from assistant.knowledge.fake_embedder import HashEmbedder
-from assistant.knowledge.focus import best_sentences, sentences_of
+from assistant.knowledge.focus import Tokens, best_sentences, sentences_of
 
 
 def passage(text: str, *, title: str = "Pier", score: float = 0.5, start: int = 0, chunk: str = "c") -> Passage:
@@ -44,6 +47,40 @@ def test_rare_words_weigh_more_in_the_order_and_not_in_the_score() -> None:
     assert found[0].text == "A heron nests here."
     alone = best_sentences(HashEmbedder(), "the boat heron", [passage(texts[3])])
     assert found[0].score == pytest.approx(alone[0].score)
+
+
+class Vocabulary(HashEmbedder):
+    """Gives each word the id that it has in a vocabulary in order of frequency."""
+
+    def __init__(self, **ids: int) -> None:
+        super().__init__()
+        self._ids = ids
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
+        read = super().embed_tokens(texts)
+        words = (re.findall(r"\w+", text.lower()) for text in texts)
+        return [
+            Tokens(tuple(self._ids.get(word, 0) for word in found), tokens.vectors[: len(found)])
+            for found, tokens in zip(words, read, strict=True)
+        ]
+
+
+def test_words_that_every_text_has_do_not_count_in_the_score() -> None:
+    vocabulary = Vocabulary(what=200, did=300, the=100, heron=20_000, eat=5_000)
+    question = "What did the heron eat"
+
+    def score(text: str) -> float:
+        return best_sentences(vocabulary, question, [passage(text, title="")])[0].score
+
+    assert score("what did the") == pytest.approx(0)
+    assert score("heron eat") == pytest.approx(1)
+    assert score("heron") > score("eat") > 0
+
+
+def test_a_question_of_common_words_alone_is_scored_by_all_of_them() -> None:
+    vocabulary = Vocabulary(what=200, did=300)
+    (found,) = best_sentences(vocabulary, "what did", [passage("did", title="")])
+    assert found.score == pytest.approx(0.5)
 
 
 def test_a_sentence_is_read_under_its_title() -> None:

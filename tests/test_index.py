@@ -221,6 +221,24 @@ def test_the_real_model_gives_unit_vectors_and_refuses_what_it_cannot_read_whole
         embedder.embed(["boat " * 300])
 
 
+@pytest.mark.models
+def test_the_real_model_reads_the_tokens_of_a_text_once(default_models: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = Embedder(str(default_models / "all-minilm-l6-v2"))
+    texts = ["When does it leave?", "The ferry leaves at nine.", "It is green.", "The ferry leaves at nine."]
+    first = embedder.embed_tokens(texts)
+    assert [len(tokens.ids) for tokens in first] == [5, 6, 4, 6] == [len(tokens.vectors) for tokens in first]
+    assert np.linalg.norm(first[1].vectors, axis=1) == pytest.approx(1, abs=1e-5)
+
+    read: list[str] = []
+    encode = embedder._model.encode
+    monkeypatch.setattr(embedder._model, "encode", lambda batch, **kw: (read.extend(batch), encode(batch, **kw))[1])
+    again = embedder.embed_tokens([*texts, "It is late."])
+    assert read == ["It is late."]
+    assert again[:4] == first
+    with pytest.raises(ValueError, match="302 tokens"):
+        embedder.embed_tokens(["boat " * 300])
+
+
 def test_a_folder_that_holds_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=str(tmp_path)):
         Embedder(str(tmp_path))

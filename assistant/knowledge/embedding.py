@@ -5,11 +5,12 @@ The model reads only its first `max_tokens` tokens; a longer text is an error he
 
 import hashlib
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
+from cachetools import LRUCache
 from sentence_transformers import SentenceTransformer
 from tokenizers import Tokenizer
 
@@ -19,6 +20,8 @@ from assistant.knowledge.vectors import Vectors
 from assistant.models import compute_dtype
 
 BATCH = 32
+KEPT_TEXTS = 2048
+"""Texts whose token vectors are kept in memory, about 60 kB each: the same sentences are read for many questions."""
 
 
 class Embedder:
@@ -35,6 +38,8 @@ class Embedder:
         self._half = compute_dtype() is torch.bfloat16
         self._dimensions = int(self._model.get_embedding_dimension())
         self._encoding = threading.Lock()  # fast tokenizers panic when two threads set their truncation; held per batch
+        self._kept: LRUCache[str, Tokens] = LRUCache(KEPT_TEXTS)
+        self._keeping = threading.Lock()
         fast = self._model.tokenizer
         fast.split_special_tokens = True  # `[SEP]` in a document is text
         self.tokenizer: Tokenizer = Tokenizer.from_str(fast.backend_tokenizer.to_str())
@@ -60,18 +65,25 @@ class Embedder:
 
     def embed_tokens(self, texts: Sequence[str]) -> list[Tokens]:
         """The vectors of single tokens, without the special ones. Raises `ValueError` as `embed` does."""
-        self._require_fitting(texts)
-        found: list[Tokens] = []
-        for first in range(0, len(texts), BATCH):
-            batch = list(texts[first : first + BATCH])
-            with self._encoding, torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._half):
-                read = self._model.encode(batch, output_value="token_embeddings", show_progress_bar=False)
-            for text, states in zip(batch, read, strict=True):
-                encoded = self.tokenizer.encode(text)
-                plain = [at for at, special in enumerate(encoded.special_tokens_mask) if not special]
-                vectors = torch.nn.functional.normalize(states[plain].float(), dim=-1).cpu().numpy()
-                found.append(Tokens(tuple(encoded.ids[at] for at in plain), vectors))
-        return found
+        with self._keeping:
+            known = {text: kept for text in texts if (kept := self._kept.get(text)) is not None}
+        fresh = list(dict.fromkeys(text for text in texts if text not in known))
+        self._require_fitting(fresh)
+        for first in range(0, len(fresh), BATCH):
+            batch = fresh[first : first + BATCH]
+            known |= zip(batch, self._read_tokens(batch), strict=True)
+        with self._keeping:
+            self._kept.update({text: known[text] for text in fresh})
+        return [known[text] for text in texts]
+
+    def _read_tokens(self, batch: list[str]) -> Iterator[Tokens]:
+        with self._encoding, torch.autocast(self._model.device.type, torch.bfloat16, enabled=self._half):
+            read = self._model.encode(batch, output_value="token_embeddings", show_progress_bar=False)
+        for text, states in zip(batch, read, strict=True):
+            encoded = self.tokenizer.encode(text)
+            plain = [at for at, special in enumerate(encoded.special_tokens_mask) if not special]
+            vectors = torch.nn.functional.normalize(states[plain].float(), dim=-1).cpu().numpy()
+            yield Tokens(tuple(encoded.ids[at] for at in plain), vectors)
 
     def _require_fitting(self, texts: Sequence[str]) -> None:
         for text in texts:

@@ -22,6 +22,8 @@ from assistant.knowledge.vectors import Vectors
 
 PASSAGE_SHARE = 0.2
 """How much the passage's own similarity counts beside the sentence's."""
+COMMON_TOKENS = 1500
+"""So many at the head of a vocabulary are marks, single letters and words of no weight, as `the` and `what`."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ def best_sentences(embedder: TokenEmbedder, query: str, found: Sequence[Passage]
     """Sentences, best first, each given with its passage's score; now their scores are MaxSim, about 0 to 1.
 
     The order weighs the tokens of the question by how rare they are among these sentences, and adds a share of the
-    passage's score; the score itself does neither, so that a threshold means the same whatever else was found.
+    passage's score. The score weighs them by how rare they are in the language and adds nothing, so that a threshold
+    means the same whatever else was found.
     """
     if not found:
         return []
@@ -53,7 +56,7 @@ def best_sentences(embedder: TokenEmbedder, query: str, found: Sequence[Passage]
     asked, sentences = read[0], read[1:]
     met = np.stack([_best_cosines(asked, sentence) for sentence in sentences])
     ranks = met @ _rarity(asked, sentences) + PASSAGE_SHARE * np.array([sentence.score for sentence in found])
-    scores = met.mean(axis=1)
+    scores = met @ _information(asked)
     return [replace(found[at], score=float(scores[at])) for at in np.argsort(-ranks, kind="stable")]
 
 
@@ -80,6 +83,15 @@ def _in_context(embedder: TokenEmbedder, sentence: Passage) -> str:
 def _best_cosines(asked: Tokens, sentence: Tokens) -> npt.NDArray[np.float32]:
     best: npt.NDArray[np.float32] = (asked.vectors @ sentence.vectors.T).max(axis=1)
     return best
+
+
+def _information(asked: Tokens) -> npt.NDArray[np.float64]:
+    """A weight for each token of the question, all together 1: how much rarer it is than the words in every text.
+
+    Vocabularies list their tokens by how often they occur, and by Zipf's law that is about one over the place.
+    """
+    weights = np.log(np.maximum(asked.ids, COMMON_TOKENS) / COMMON_TOKENS)
+    return weights / weights.sum() if weights.any() else np.full(len(asked.ids), 1 / max(1, len(asked.ids)))
 
 
 def _rarity(asked: Tokens, sentences: Sequence[Tokens]) -> npt.NDArray[np.float64]:

@@ -30,8 +30,8 @@ from assistant.tables import Assistant, Document
 logger = logging.getLogger(__name__)
 
 PASSAGE_MIN_SCORE = 0.25
-SENTENCE_MIN_SCORE = 0.47
-"""Where nothing else is set: below, the documents hardly ever answer the question (`bench/grounding.py`)."""
+SENTENCE_MIN_SCORE = 0.48
+"""Where nothing else is set: below, the documents hardly ever answer the question (`bench/threshold.py`)."""
 LONGEST_SENTENCE = 1_000
 """So many characters about a passage are read, so that its first and last sentence are whole."""
 READ_PASSAGES = 8
