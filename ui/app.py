@@ -13,7 +13,7 @@ from assistant.errors import Conflict
 from ui.api import OTHERS_LIMIT
 from ui.guard import Guard
 from ui.login import login_router
-from ui.pages import STYLE, build
+from ui.pages import STYLE, build, head
 from ui.services import Services
 from ui.sessions import Caller
 from ui.theme import thumbloop_theme
@@ -59,6 +59,7 @@ def create_app(services: Services) -> FastAPI:
             show_error=True,
             theme=thumbloop_theme(),
             css_paths=[STYLE],
+            head=head(),
         )
     blocks.has_launched = True  # Gradio 6.31 checks where files come from only in blocks that `launch()` started
     app.add_middleware(Guard, sessions=services.sessions, secure=secure)

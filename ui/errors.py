@@ -25,5 +25,5 @@ def spoken_errors() -> Iterator[None]:
     except Exception as exc:
         number = token_hex(4)
         logger.exception("error %s", number)
-        sentence = f"Something went wrong here. Try again; if it stays, look for error {number} in the log."
+        sentence = f"Something went wrong here. Try again; if it stays, tell the admin: error {number} is in the log."
         raise gr.Error(sentence, print_exception=False) from exc

@@ -8,8 +8,14 @@ from ui import api
 from ui.pages import assistant, chat, documents, feedback, retrain
 from ui.services import Services
 
-STYLE = Path(__file__).parent / "style.css"
+HERE = Path(__file__).parent
+STYLE = HERE / "style.css"
 """To be given to Gradio with `ui.theme`, where the app is mounted or launched."""
+
+
+def head() -> str:
+    """What goes into the head of every page."""
+    return f"<script>{(HERE / 'focus.js').read_text(encoding='utf-8')}</script>"
 
 
 def build(services: Services) -> gr.Blocks:

@@ -41,7 +41,7 @@ def _place(place: Place) -> str:
     around = f"{_prose(place['before'])}<mark>{_prose(place['text'])}</mark>{_prose(place['after'])}"
     return (
         f'<div class="tl-passage tl-place" tabindex="-1">{_where(place["document"])}{_where(place["heading"])}{note}'
-        f'<blockquote>{around}</blockquote><button type="button" data-do="close">Show less</button></div>'
+        f'<blockquote tabindex="0">{around}</blockquote><button type="button" data-do="close">Show less</button></div>'
     )
 
 
