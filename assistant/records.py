@@ -9,9 +9,16 @@ from sqlmodel import Session, col, select
 
 from assistant.database import utc_now
 from assistant.errors import BadInput, Conflict, NotFound
-from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
+from assistant.tables import Access, Assistant, Conversation, Message, Reply, ReplyState, Role
 
 SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
+_PICTURE = "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
+_VARIANT = "[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
+AVATAR = re.compile(
+    rf"[^\W_]{{0,2}}|[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|"
+    rf"{_PICTURE}{_VARIANT}(?:\u200d{_PICTURE}{_VARIANT}){{0,8}}"
+)
+"""One or two letters or digits, or one emoji as Unicode composes them: a flag, a keycap, pictures joined into one."""
 LIMITS: dict[str, tuple[float, float]] = {
     "passages": (0, 20),
     "min_score": (0.0, 1.0),
@@ -88,7 +95,11 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     for name in ("name", "system_prompt"):
         if name in settings and not str(settings[name]).strip():
             raise BadInput(f"The {name.replace('_', ' ')} is empty. Write at least a word.")
-    return settings
+    if not AVATAR.fullmatch(settings.get("avatar", "")):
+        raise BadInput("The avatar must be one emoji, or one or two letters. Empty, it is the name's first letter.")
+    if "access" in settings and settings["access"] not in list(Access):
+        raise BadInput(f"Who may use it must be one of {', '.join(Access)}, not {str(settings['access'])[:40]!r}.")
+    return settings | ({"access": Access(settings["access"])} if "access" in settings else {})
 
 
 def conversations(session: Session, *, owner: str, assistant_id: str, limit: int = 50) -> Sequence[Conversation]:

@@ -21,12 +21,24 @@ class Focus(StrEnum):
     sentences = "sentences"
 
 
+class Access(StrEnum):
+    """Who may use an assistant. Admins may use any."""
+
+    everyone = "everyone"
+    members = "members"
+    """Those who signed in."""
+    admins = "admins"
+
+
 class Assistant(SQLModel, table=True):
     """A persona with its documents, model and adapter."""
 
     id: str = Field(default_factory=new_id, primary_key=True)
     slug: str = Field(unique=True, index=True)
     name: str
+    avatar: str = ""
+    """One emoji, or one or two letters; empty: `face` is the name's first letter."""
+    access: Access = Field(default=Access.everyone, sa_type=state_type(Access))
     system_prompt: str
     greeting: str = ""
     example_questions: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
@@ -46,6 +58,11 @@ class Assistant(SQLModel, table=True):
     """0 is greedy decoding."""
     top_p: float = 0.9
     created_at: datetime = Field(default_factory=utc_now)
+
+    @property
+    def face(self) -> str:
+        """What stands for it beside its name: its avatar, or the first letter of its name."""
+        return self.avatar or next((letter for letter in self.name if letter.isalnum()), "?").upper()
 
 
 class Document(SQLModel, table=True):

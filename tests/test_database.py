@@ -29,6 +29,8 @@ from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.tables import Assistant, Focus, Message
 from tests.builders import add_assistant, add_turn, new_database
 
+REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
+
 ROOT = Path(__file__).parent.parent
 TABLES = (assistant.tables, feedback.tables, retrain.tables, ui.tables)
 
@@ -169,7 +171,7 @@ def test_a_revision_that_makes_a_table_anew_keeps_what_points_to_it(
     scripts = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
     (scripts / "versions" / "0099.py").write_text(
-        "import sqlalchemy as sa\nfrom alembic import op\nrevision = '0099'\ndown_revision = '0005'\n"
+        f"import sqlalchemy as sa\nfrom alembic import op\nrevision = '0099'\ndown_revision = '{REVISIONS[-1]}'\n"
         "def upgrade():\n    with op.batch_alter_table('assistant', recreate='always') as table:\n"
         "        table.add_column(sa.Column('colour', sa.String()))\n"
     )
@@ -186,7 +188,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
     scripts = tmp_path / "migrations"
     shutil.copytree(MIGRATIONS, scripts)
     (scripts / "versions" / "0099.py").write_text(
-        "from alembic import op\nrevision = '0099'\ndown_revision = '0005'\n"
+        f"from alembic import op\nrevision = '0099'\ndown_revision = '{REVISIONS[-1]}'\n"
         "def upgrade():\n    op.drop_table('rating')\n    raise RuntimeError('power cut')\n"
     )
     monkeypatch.setattr(database_module, "MIGRATIONS", scripts)
@@ -194,7 +196,7 @@ def test_a_failed_migration_leaves_the_file_as_it_was(tmp_path: Path, monkeypatc
         database.migrate()
     with database.read() as session:
         assert session.exec(select(feedback.tables.Rating)).all() == []
-        assert session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == "0005"
+        assert session.connection().exec_driver_sql("SELECT version_num FROM alembic_version").scalar() == REVISIONS[-1]
 
 
 def test_the_migrations_are_valid_for_postgresql() -> None:
@@ -209,7 +211,7 @@ def test_the_migrations_are_valid_for_postgresql() -> None:
         for script in scripts:
             script.module.upgrade()
     sql = " ".join(written.getvalue().split())
-    assert [script.revision for script in scripts] == ["0001", "0002", "0003", "0004", "0005"]
+    assert [script.revision for script in scripts] == REVISIONS
     assert "CREATE TABLE rating ( id SERIAL NOT NULL" in sql
     assert (
         "CREATE UNIQUE INDEX uq_run_active ON run (assistant_id) WHERE state IN ('queued', 'training', 'evaluating')"

@@ -181,10 +181,10 @@ def test_a_conversation_goes_on_and_is_shown_again_to_its_owner_only(services: S
 def test_the_greeting_offers_examples_and_a_click_asks_one(services: Services) -> None:
     shown = chat_handlers.show(services, GUEST, conversation="")
     assert "tl-example" in (shown.thread or "") and not shown.warning
-    assert chat_handlers.example(services, n="0").endswith("?")
+    assert chat_handlers.example(services, GUEST, n="0").endswith("?")
     for wrong in ("99", "-1", "x", ""):
         with pytest.raises(BadInput):
-            chat_handlers.example(services, n=wrong)
+            chat_handlers.example(services, GUEST, n=wrong)
 
 
 def test_a_thumb_is_stored_at_once_and_its_form_opens(services: Services) -> None:

@@ -5,7 +5,7 @@ import pytest
 from assistant import records
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotFound
-from assistant.tables import Assistant, Role
+from assistant.tables import Access, Assistant, Role
 
 
 def make(database: Database, slug: str = "helper", **settings: object) -> Assistant:
@@ -41,6 +41,34 @@ def test_a_setting_out_of_range_is_refused_by_name(database: Database, setting: 
     made = make(database)
     with database.write() as session, pytest.raises(BadInput, match=setting.replace("_", " ").capitalize()):
         records.update_assistant(session, made.id, **{setting: value})
+
+
+@pytest.mark.parametrize("avatar", ["", "T", "7b", "Ü", "👍", "👍🏽", "❤️", "🇩🇪", "👩‍💻", "1️⃣", "猫"])
+def test_an_avatar_is_one_emoji_or_one_or_two_letters(database: Database, avatar: str) -> None:
+    assert make(database, avatar=avatar).avatar == avatar
+
+
+@pytest.mark.parametrize("avatar", ["abc", " ", "<b>", "👍👍", "a👍", "👩‍", "👍" + "\u200d👍" * 20, "_", "\x00"])
+def test_another_avatar_is_refused(database: Database, avatar: str) -> None:
+    with pytest.raises(BadInput, match="one emoji"):
+        make(database, avatar=avatar)
+
+
+def test_without_an_avatar_an_assistant_has_the_first_letter_of_its_name() -> None:
+    assert Assistant(slug="x", name="… élan", system_prompt="x").face == "É"
+    assert Assistant(slug="x", name="…", system_prompt="x").face == "?"
+    assert Assistant(slug="x", name="Tutor", avatar="🎓", system_prompt="x").face == "🎓"
+
+
+def test_who_may_use_it_is_one_of_three(database: Database) -> None:
+    made = make(database)
+    assert made.access is Access.everyone
+    with database.write() as session, pytest.raises(BadInput, match="everyone, members, admins"):
+        records.update_assistant(session, made.id, access="nobody")
+    with database.write() as session:
+        assert records.update_assistant(session, made.id, access="members").access is Access.members
+    with database.read() as session:
+        assert records.assistant_by_id(session, made.id).access is Access.members
 
 
 def test_a_conversation_is_its_owners_alone(database: Database) -> None:

@@ -6,6 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from assistant.chat import MAX_MESSAGE_CHARS, Turn
+from ui import access
 from ui.endpoints import inputs
 from ui.services import Services
 from ui.sessions import Caller
@@ -17,11 +18,15 @@ def chat(
     """Answer a message in a conversation of the caller's, or in a new one.
 
     Streams `{conversation, reply, text, sources, adapter, done}`, where text is all that is written so far. Closing the
-    stream stops the reply and keeps what there is of it. Raises `BadInput`, `NotFound`, `ModelUnavailable`.
+    stream stops the reply and keeps what there is of it. Raises `BadInput`, `NotFound`, `NotAllowed` where the caller
+    may not use the assistant, and `ModelUnavailable`.
     """
+    question = inputs.text(message, "message", max_chars=MAX_MESSAGE_CHARS)
+    with services.database.read() as session:
+        asked = access.require_use(session, caller, inputs.name(assistant, "assistant's name"))
     turns = services.chat.ask(
-        inputs.text(message, "message", max_chars=MAX_MESSAGE_CHARS),
-        assistant=inputs.name(assistant, "assistant's name"),
+        question,
+        assistant=asked.slug,
         conversation=inputs.optional_name(conversation, "conversation"),
         owner=caller.id,
     )
@@ -30,7 +35,10 @@ def chat(
 
 def retry(services: Services, caller: Caller, reply: str) -> Iterator[dict[str, Any]]:
     """Answer the question of a reply of the caller's again; the earlier reply stays. Streams and raises as `chat`."""
-    yield from _answers(services.chat.retry(inputs.name(reply, "reply"), owner=caller.id))
+    reply = inputs.name(reply, "reply")
+    with services.database.read() as session:
+        access.require_use_again(session, caller, reply)
+    yield from _answers(services.chat.retry(reply, owner=caller.id))
 
 
 def _answers(turns: Iterator[Turn]) -> Iterator[dict[str, Any]]:

@@ -72,7 +72,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
                 reply = str(data.get("reply", ""))
                 views = handlers.retry(services, caller, assistant=assistant, reply=reply, conversation=held)
             else:
-                question = handlers.example(services, assistant=assistant, n=str(data.get("n", "")))
+                question = handlers.example(services, caller, assistant=assistant, n=str(data.get("n", "")))
                 views = handlers.send(services, caller, assistant=assistant, message=question, conversation=held)
             yield from map(_shown, views)
 
@@ -85,7 +85,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     def show(held: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
             caller = caller_of(services, request)
-            asked = named_or_first(services, assistant)
+            asked = named_or_first(services, caller, assistant)
             return _shown(handlers.show(services, caller, assistant=asked, conversation=held))
 
     def pick(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:

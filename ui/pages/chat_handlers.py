@@ -17,7 +17,7 @@ from assistant import records
 from assistant.errors import BadInput, NotFound, ThumbloopError
 from assistant.tables import Assistant, Conversation, ReplyState
 from feedback.ratings import REASONS
-from ui import endpoints
+from ui import access, endpoints
 from ui.pages import thread, thread_html
 from ui.pages.markup import escape
 from ui.pages.thread_html import AT_NOTHING, Look
@@ -52,7 +52,7 @@ def show(services: Services, caller: Caller, *, assistant: str = "default", conv
         held = records.conversations(session, owner=caller.id, assistant_id=asked.id)
         known = conversation if _is_theirs(session, caller, conversation) else ""
     return View(
-        thread=_thread(services, caller, known) if known else _welcome(asked),
+        thread=_thread(services, caller, known) if known else _welcome(caller, asked),
         live="",
         conversation=known,
         listing=_listing(held, current=known),
@@ -85,10 +85,10 @@ def send(
     )
 
 
-def example(services: Services, *, assistant: str = "default", n: str) -> str:
+def example(services: Services, caller: Caller, *, assistant: str = "default", n: str) -> str:
     """The example question that a button with number `n` stands for."""
     with services.database.read() as session:
-        questions = records.assistant_by_slug(session, assistant).example_questions
+        questions = access.require_use(session, caller, assistant).example_questions
     if not n.isdecimal() or int(n) >= len(questions):
         raise BadInput("This example is gone. Reload the page, or type your question.")
     return questions[int(n)]
@@ -207,7 +207,9 @@ def _thread(services: Services, caller: Caller, conversation: str, *, look: Look
     return thread_html.thread(exchanges, reasons=REASONS, look=look)
 
 
-def _welcome(asked: Assistant) -> str:
+def _welcome(caller: Caller, asked: Assistant) -> str:
+    if refused := access.refusal(caller, asked):
+        return thread_html.closed(refused)
     return thread_html.welcome(name=asked.name, greeting=asked.greeting, examples=asked.example_questions)
 
 

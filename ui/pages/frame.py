@@ -8,6 +8,7 @@ import gradio as gr
 
 from assistant import records
 from assistant.errors import NotAllowed
+from ui import access
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages.markup import escape
@@ -54,24 +55,29 @@ def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
 def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
     """Put the bar on a page and fill it for whoever opens the page; holds the assistant that the page is about."""
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
-    about = gr.Textbox(named_or_first(services, ""), visible="hidden", label="Assistant", show_label=False)
+    with services.database.read() as session:
+        first = records.first_assistant(session).slug
+    about = gr.Textbox(first, visible="hidden", label="Assistant", show_label=False)
 
     def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
         caller = caller_of(services, request)
         with spoken_errors():
-            named = named_or_first(services, assistant)
+            named = named_or_first(services, caller, assistant)
         return bar(caller, here=here, assistant=assistant), named
 
     demo.load(fill, inputs=about, outputs=[shown, about], js=ASSISTANT_JS, **FIRST)
     return about
 
 
-def named_or_first(services: Services, assistant: str) -> str:
-    """The short name of the assistant that an address names, or of the first one. Raises `NotFound`."""
+def named_or_first(services: Services, caller: Caller, assistant: str) -> str:
+    """The short name of the assistant that an address names, or of the first that the caller may use.
+
+    Whether they may use a named one, what they do with it checks. Raises `NotFound`.
+    """
     with services.database.read() as session:
         if assistant:
             return records.assistant_by_slug(session, assistant).slug
-        return records.first_assistant(session).slug
+        return access.first_usable(session, caller).slug
 
 
 def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
@@ -100,7 +106,7 @@ def on_load(
         if not caller.is_admin:
             return [gr.update() for _ in outputs] if len(outputs) > 1 else gr.update()
         with spoken_errors():
-            return handler(caller, named_or_first(services, assistant))
+            return handler(caller, named_or_first(services, caller, assistant))
 
     demo.load(fill, inputs=about, outputs=outputs, js=ASSISTANT_JS, **FIRST)
 

@@ -41,6 +41,11 @@ def welcome(*, name: str, greeting: str, examples: Sequence[str]) -> str:
     )
 
 
+def closed(reason: str) -> str:
+    """What somebody sees of an assistant that they may not use."""
+    return f'<div class="tl-empty"><h2>Not for everyone</h2><p>{escape(reason)}</p></div>'
+
+
 def thread(exchanges: Sequence[Exchange], *, reasons: Reasons, look: Look = AT_NOTHING) -> str:
     """The whole conversation."""
     parts = []
