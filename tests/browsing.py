@@ -1,6 +1,7 @@
 """A real Chromium for tests, on a running app with scripted replies; `conftest.py` makes its fixtures known."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, expect, sync_playwright
@@ -40,17 +41,26 @@ def chromium() -> Iterator[Browser]:
 @pytest.fixture
 def person(app: AppServer, chromium: Browser) -> Iterator[BrowserContext]:
     """A fresh guest. Whatever the pages ask of other hosts, or complain about, fails the test."""
-    context = chromium.new_context(base_url=app.url, viewport={"width": 1280, "height": 800})
+    with watched(chromium, base_url=app.url, allowed=(app.url,)) as context:
+        yield context
+
+
+@contextmanager
+def watched(
+    chromium: Browser, *, base_url: str, allowed: tuple[str, ...], ignored: tuple[str, ...] = ()
+) -> Iterator[BrowserContext]:
+    """A browser of its own, in which pages may load from the `allowed` addresses and say nothing but the `ignored`."""
+    context = chromium.new_context(base_url=base_url, viewport={"width": 1280, "height": 800})
     context.set_default_timeout(TIMEOUT_MS)
     outside: list[str] = []
     complaints: list[str] = []
 
     def asked(request: Request) -> None:
-        if not request.url.startswith((app.url, "data:", "blob:")):
+        if not request.url.startswith((*allowed, "data:", "blob:")):
             outside.append(request.url)
 
     def said(message: ConsoleMessage) -> None:
-        if message.type == "error" and not message.text.startswith(LEAVING):
+        if message.type == "error" and not message.text.startswith((*LEAVING, *ignored)):
             complaints.append(message.text)
 
     context.on("request", asked)

@@ -11,7 +11,7 @@ from sqlmodel import func, select
 
 from assistant.database import Database
 from assistant.errors import Conflict, NotFound
-from assistant.knowledge import Knowledge, Passage, Upload
+from assistant.knowledge import Ingested, Knowledge, Passage, Upload
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.fake_embedder import HashEmbedder
 from assistant.knowledge.vectors import Vectors
@@ -98,16 +98,16 @@ def test_new_content_replaces_the_old(knowledge: Knowledge, assistant: str) -> N
 
 def test_a_bad_file_fails_alone_and_the_old_version_stays(knowledge: Knowledge, assistant: str) -> None:
     knowledge.ingest(assistant, [HARBOUR])
-    told: list[tuple[str, int, int]] = []
+    told: list[Ingested] = []
     done = knowledge.ingest(
         assistant,
         [Upload("harbour.txt", b""), Upload("bad.pdf", b"%PDF-1.4 torn"), GARDEN],
-        progress=lambda *each: told.append(each),
+        progress=told.append,
     )
 
     assert [each.state for each in done] == ["failed", "failed", "added"]
     assert done[0].error.startswith("harbour.txt could not be read: it is empty.")
-    assert told == [("harbour.txt", 1, 3), ("bad.pdf", 2, 3), ("garden.md", 3, 3)]
+    assert told == done
     assert best(knowledge, assistant, "When does the ferry leave?").text == HARBOUR.data.decode()
 
 
@@ -220,7 +220,7 @@ knowledge.ingest(sys.argv[3], files)
 def test_rebuild_makes_the_index_from_the_database(knowledge: Knowledge, assistant: str, database: Database) -> None:
     knowledge.ingest(assistant, [GARDEN, HARBOUR])
     before = {chunk.id for chunk in chunk_rows(database)}
-    told: list[tuple[str, int, int]] = []
+    told: list[Ingested] = []
     knowledge.rebuild(lambda *each: told.append(each))
 
     assert told == [("default", 2, 2)]

@@ -25,7 +25,6 @@ from ui import pages
 from ui.pages import (
     assistant_handlers,
     chat_handlers,
-    documents_handlers,
     feedback_handlers,
     report_html,
     retrain_handlers,
@@ -290,24 +289,6 @@ def test_only_web_addresses_become_links(address: str) -> None:
     assert "<a " not in markdown(f"[x]({address})") and "<img" not in markdown(f"![x]({address})")
 
 
-def test_documents_are_added_one_by_one_found_and_deleted(services: Services, tmp_path: Path) -> None:
-    good, broken = tmp_path / "depot hours.md", tmp_path / "broken.pdf"
-    good.write_text(f"# Depot {HOSTILE}\n\nThe depot opens at nine.\n")
-    broken.write_bytes(b"this is no PDF")
-    steps = list(documents_handlers.add(services, ADMIN, paths=[str(good), str(broken)]))
-    assert "1 of 2" in steps[0][0] and "2 of 2" in steps[1][0]
-    done, table = steps[-1]
-    assert "Added" in done and "Not added" in done and "broken.pdf" in done
-    assert "depot hours.md" in table and "broken.pdf" not in table and "<script" not in table
-    with services.database.write() as session:
-        asked = records.assistant_by_slug(session, "default")
-        given = records.update_assistant(session, asked.id, min_score=0.0).passages
-    found = documents_handlers.search(services, ADMIN, query="When does the depot open?")
-    assert "opens at nine" in found and "match" in found and "<script" not in found
-    assert f"given {given} of these" in found and found.count(">given<") == given
-    assert "depot hours.md" not in documents_handlers.delete(services, ADMIN, name="depot hours.md")
-
-
 def test_feedback_is_filtered_and_cut_into_pages(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feedback_handlers, "PAGE_ROWS", 2)
     for n in range(3):
@@ -375,10 +356,6 @@ def test_the_assistant_form_says_what_automatic_means(services: Services, monkey
 @pytest.mark.parametrize("caller", [GUEST, Caller("m", "member", "member")])
 def test_every_admin_handler_refuses_others(services: Services, caller: Caller) -> None:
     calls: list[Any] = [
-        lambda: documents_handlers.listing(services, caller),
-        lambda: list(documents_handlers.add(services, caller, paths=["x"])),
-        lambda: documents_handlers.delete(services, caller, name="x"),
-        lambda: documents_handlers.search(services, caller, query="x"),
         lambda: feedback_handlers.versions(services, caller),
         lambda: feedback_handlers.approval(services, caller),
         lambda: feedback_handlers.page(services, caller, shown="All", adapter="", number=0),

@@ -141,6 +141,11 @@ class Index:
         order = fuse([[hit.id for hit in dense], words], neighbours=view.neighbours)
         return [Hit(id_, scores[id_]) for id_ in order if id_ in scores]
 
+    def search_among(self, key: str, query: str, ids: Sequence[str]) -> list[Hit]:
+        """The best of these chunks by meaning alone; those that are not in the index are left out."""
+        cosines = self._vectors.cosines(key, self._embed_query(query), ids)
+        return sorted((Hit(*each) for each in cosines.items()), key=lambda hit: -hit.score)[:CANDIDATES]
+
     def by_meaning(self, key: str, query: str) -> list[Hit]:
         """The chunks whose vectors are the most similar to the question's, best first."""
         return self._nearest(key, self._views[key], self._embed_query(query))

@@ -8,7 +8,7 @@ rows only. Parsing, splitting and ranking are done elsewhere.
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -83,10 +83,13 @@ class Knowledge:
             self._index = None
             self._stamps.clear()
 
-    def ingest(self, assistant_id: str, files: Sequence[Upload], *, progress: Progress | None = None) -> list[Ingested]:
+    def ingest(
+        self, assistant_id: str, files: Iterable[Upload], *, progress: Callable[[Ingested], None] | None = None
+    ) -> list[Ingested]:
         """Add files, or replace those of the same name; what cannot be read fails alone, and changes nothing.
 
-        Each file is stored in one transaction. Raises `NotFound` for an assistant that does not exist.
+        Each file is asked for when its turn comes, and stored in one transaction; `progress` is told what became of it.
+        Raises `NotFound` for an assistant that does not exist.
         """
         with self._database.read() as session:
             assistant_by_id(session, assistant_id)
@@ -95,10 +98,10 @@ class Knowledge:
         with self._changing.setdefault(assistant_id, threading.Lock()):
             if index:
                 self._sync(index, assistant_id)
-            for number, file in enumerate(files, start=1):
+            for file in files:
                 results.append(self._ingest_file(index, assistant_id, file))
                 if progress:
-                    progress(results[-1].name, number, len(files))
+                    progress(results[-1])
             if index:
                 self._sync(index, assistant_id)
         return results
@@ -121,29 +124,34 @@ class Knowledge:
             with self._changing.setdefault(assistant_id, threading.Lock()):
                 self._sync(index, assistant_id)
 
-    def search(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> list[Passage]:
+    def search(
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
+    ) -> list[Passage]:
         """The passages for a question, best first by fused rank, without those of a cosine below `min_score`.
 
-        Without one, `PASSAGE_MIN_SCORE` holds. Looks at the rows as they are now; while another thread is ingesting, at
-        those from before. Raises `Conflict` if another process owns the index.
+        Without one, `PASSAGE_MIN_SCORE` holds. With the id of a `document`, its passages only, best first by cosine.
+        Looks at the rows as they are now; while another thread is ingesting, at those from before. Raises `Conflict` if
+        another process owns the index.
         """
         least = PASSAGE_MIN_SCORE if min_score is None else min_score
         if limit <= 0 or not query.strip():
             return []
         index = self._owned_index()
         self._refresh(index, assistant_id)
-        hits = self._search(index, assistant_id, query)
+        hits = self._search(index, assistant_id, query, document=document)
         with self._database.read() as session:
             return rows.passages(session, {hit.id: hit.score for hit in hits if hit.score >= least})[:limit]
 
-    def sentences(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> list[Passage]:
+    def sentences(
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
+    ) -> list[Passage]:
         """The sentences for a question as passages, best first; none if the best one's score is below `min_score`.
 
         The scores are of another kind than those of `search`: see `best_sentences`. Without a `min_score`,
-        `SENTENCE_MIN_SCORE` holds. Raises as `search` does.
+        `SENTENCE_MIN_SCORE` holds; with the id of a `document`, only its sentences. Raises as `search` does.
         """
         least = SENTENCE_MIN_SCORE if min_score is None else min_score
-        passages = self.search(assistant_id, query, limit=max(limit, READ_PASSAGES), min_score=0.0)
+        passages = self.search(assistant_id, query, limit=max(limit, READ_PASSAGES), min_score=0.0, document=document)
         with self._database.read() as session:
             around = [rows.around(session, passage, characters=LONGEST_SENTENCE) for passage in passages]
         found: dict[tuple[str, int], Passage] = {}
@@ -245,16 +253,22 @@ class Knowledge:
                 if kept != pieces:
                     rows.store(session, id_, pieces)
 
-    def _search(self, index: Index, assistant_id: str, query: str) -> list[Hit]:
+    def _search(self, index: Index, assistant_id: str, query: str, *, document: str | None) -> list[Hit]:
+        def hits() -> list[Hit]:
+            if document is None:
+                return index.search(assistant_id, query)
+            with self._database.read() as session:
+                return index.search_among(assistant_id, query, rows.chunk_ids(session, document))
+
         try:
-            return index.search(assistant_id, query)
+            return hits()
         except ChromaError:
             logger.warning("the vectors of assistant %s are damaged and are made anew", assistant_id, exc_info=True)
         with self._changing.setdefault(assistant_id, threading.Lock()):
             self._stamps.pop(assistant_id, None)
             index.drop(assistant_id)
             self._sync(index, assistant_id)
-        return index.search(assistant_id, query)
+        return hits()
 
     def _refresh(self, index: Index, assistant_id: str) -> None:
         """Bring the index in line with the rows if they have changed; documents never change but by a new id."""

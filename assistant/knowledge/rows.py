@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert
+from sqlalchemy import delete, func, insert, or_
 from sqlalchemy.orm import defer
 from sqlmodel import Session, col, select
 
@@ -51,23 +52,58 @@ def document_ids(session: Session, assistant_id: str) -> list[str]:
     return list(session.exec(query))
 
 
-def summaries(session: Session, assistant_id: str) -> list[DocumentSummary]:
-    """All documents of an assistant by name."""
+def summaries(
+    session: Session, assistant_id: str, *, matching: str = "", limit: int | None = None, offset: int = 0
+) -> list[DocumentSummary]:
+    """An assistant's documents by name: all, or those whose name or title has some words, from `offset` on."""
     chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
     query = select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
-    query = query.where(Document.assistant_id == assistant_id).order_by(col(Document.name))
-    return [
-        DocumentSummary(
-            id=each.id,
-            name=each.name,
-            title=each.title,
-            sha256=each.sha256,
-            characters=characters,
-            chunks=count,
-            created_at=each.created_at,
-        )
-        for each, characters, count in session.exec(query)
-    ]
+    query = query.where(*_matching(assistant_id, matching)).order_by(col(Document.name)).limit(limit).offset(offset)
+    return [_summary(*row) for row in session.exec(query)]
+
+
+def totals(session: Session, assistant_id: str, *, matching: str = "") -> tuple[int, int]:
+    """How many documents an assistant has, or those of some words in name or title, and how many chunks they have."""
+    documents = select(func.count()).select_from(Document).where(*_matching(assistant_id, matching))
+    chunks = select(func.count()).select_from(Chunk).join(Document).where(*_matching(assistant_id, matching))
+    return session.exec(documents).one(), session.exec(chunks).one()
+
+
+def summary(session: Session, assistant_id: str, document_id: str) -> DocumentSummary | None:
+    """One of an assistant's documents by its id, if it is there."""
+    chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
+    query = select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
+    row = session.exec(query.where(Document.assistant_id == assistant_id, Document.id == document_id)).first()
+    return _summary(*row) if row else None
+
+
+def chunks_of(session: Session, document_id: str, *, limit: int, offset: int) -> list[Chunk]:
+    """Some chunks of a document in order, from `offset` on."""
+    query = select(Chunk).where(Chunk.document_id == document_id).order_by(col(Chunk.position))
+    return list(session.exec(query.limit(limit).offset(offset)))
+
+
+def chunk_ids(session: Session, document_id: str) -> list[str]:
+    """The ids of all chunks of a document in order."""
+    query = select(Chunk.id).where(Chunk.document_id == document_id)
+    return list(session.exec(query.order_by(col(Chunk.position))))
+
+
+def _matching(assistant_id: str, words: str) -> list[Any]:
+    named = [col(each).icontains(words, autoescape=True) for each in (Document.name, Document.title)]
+    return [Document.assistant_id == assistant_id, *([or_(*named)] if words else [])]
+
+
+def _summary(document: Document, characters: int, chunks: int) -> DocumentSummary:
+    return DocumentSummary(
+        id=document.id,
+        name=document.name,
+        title=document.title,
+        sha256=document.sha256,
+        characters=characters,
+        chunks=chunks,
+        created_at=document.created_at,
+    )
 
 
 def chunks(session: Session, assistant_id: str, *, document: str | None = None) -> list[tuple[Chunk, str]]:

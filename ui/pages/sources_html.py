@@ -31,21 +31,22 @@ def _source(reply: str, source: Mapping[str, Any], place: Place | None) -> str:
 def _passage(reply: str, source: Mapping[str, Any]) -> str:
     show = f'data-do="place" data-reply="{escape(reply)}" data-n="{int(source["n"])}"'
     return (
-        f'<div class="tl-passage">{_where(source.get("heading"))}<blockquote>{_prose(source["text"])}</blockquote>'
+        f'<div class="tl-passage">{_where(source.get("heading"))}<blockquote>{prose(source["text"])}</blockquote>'
         f'<button type="button" {show}>Show in the document</button></div>'
     )
 
 
 def _place(place: Place) -> str:
     note = "" if place["document"] else f'<p class="tl-note">{GONE}</p>'
-    around = f"{_prose(place['before'])}<mark>{_prose(place['text'])}</mark>{_prose(place['after'])}"
+    around = f"{prose(place['before'])}<mark>{prose(place['text'])}</mark>{prose(place['after'])}"
     return (
         f'<div class="tl-passage tl-place" tabindex="-1">{_where(place["document"])}{_where(place["heading"])}{note}'
         f'<blockquote tabindex="0">{around}</blockquote><button type="button" data-do="close">Show less</button></div>'
     )
 
 
-def _prose(text: str) -> str:
+def prose(text: str) -> str:
+    """Text as it stands, but with lines that were only wrapped put together."""
     return lines(_WRAPPED.sub(r"\1 ", text))
 
 
