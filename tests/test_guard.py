@@ -129,6 +129,22 @@ def test_without_guests_pages_lead_to_the_sign_in_and_the_rest_is_refused(tmp_pa
         assert web.get("/config").json() == "member"
 
 
+@pytest.mark.parametrize("secure", [False, True])
+def test_only_the_chat_alone_may_stand_in_frames_of_other_sites(tmp_path: Path, secure: bool) -> None:
+    for web in client(tmp_path, secure=secure):
+        for path in ("/a/default", "/embed", "/", "/login", "/act"):
+            policy = web.get(path, headers=PAGE).headers["content-security-policy"]
+            assert ("frame-ancestors *" in policy) == (path in ("/a/default", "/embed"))
+            assert "default-src 'self'" in policy
+
+
+def test_a_frame_without_guests_says_where_to_sign_in(tmp_path: Path) -> None:
+    for web in client(tmp_path, guests=False):
+        answer = web.get("/a/default", headers=PAGE)
+        assert answer.status_code == 401 and "frame-ancestors *" in answer.headers["content-security-policy"]
+        assert 'href="/login?next=%2Fa%2Fdefault" target="_blank"' in answer.text
+
+
 def test_on_a_space_cookies_work_in_its_frame_only_over_https(tmp_path: Path) -> None:
     for web in client(tmp_path, secure=True):
         answer = web.get("/", headers=PAGE)

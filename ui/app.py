@@ -11,6 +11,7 @@ from fastapi.responses import JSONResponse
 
 from assistant.errors import Conflict
 from ui.api import OTHERS_LIMIT
+from ui.embedding import embedding_router
 from ui.guard import Guard
 from ui.login import login_router
 from ui.pages import STYLE, build, head
@@ -33,6 +34,8 @@ def create_app(services: Services) -> FastAPI:
     secure = bool(settings.space_id)
     app = FastAPI(title="Thumbloop", docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(login_router(services.accounts, services.sessions, secure=secure))
+
+    app.include_router(embedding_router(services.database))
 
     @app.get("/healthz")
     def health() -> JSONResponse:

@@ -12,6 +12,7 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from ui.embedding import shut_page
 from ui.login import login_address
 from ui.sessions import GUEST_COOKIE, GUEST_S, UNKNOWN_GUEST, Caller, Sessions, cookie_header
 
@@ -35,6 +36,8 @@ SOCIAL_TAGS = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 """Gradio's own advertisement in link previews; it names pictures on other hosts."""
 FETCHES = re.compile(r"/(?:file=|proxy=)\w+:", re.IGNORECASE)
 """Addresses at which Gradio would fetch something from another host for whoever asks."""
+FRAMED = ("/a/", "/embed")
+"""The chat alone: the one page that pages of other sites may hold in a frame."""
 
 
 class Guard:
@@ -44,8 +47,8 @@ class Guard:
         self._app = app
         self._sessions = sessions
         self._secure = secure
-        ancestors = SPACE_FRAMES if secure else "'self'"
-        self._policy = "; ".join(f"{name} {value}" for name, value in {**POLICY, "frame-ancestors": ancestors}.items())
+        self._policy = _policy(SPACE_FRAMES if secure else "'self'")
+        self._framed_policy = _policy("*")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -58,7 +61,8 @@ class Guard:
         if page:
             _without(scope, b"accept-encoding")  # `_Outgoing` edits the page, so it must come as it is
 
-        outgoing = _Outgoing(send, policy=self._policy, cookie=cookie)
+        policy = self._framed_policy if request.url.path.startswith(FRAMED) else self._policy
+        outgoing = _Outgoing(send, policy=policy, cookie=cookie)
         refusal = self._refusal(request, caller, page=page)
         if refusal is not None:
             await refusal(scope, receive, outgoing)
@@ -79,6 +83,8 @@ class Guard:
         if FETCHES.search(path):
             return JSONResponse({"detail": "This app fetches nothing from other hosts."}, status_code=403)
         if caller is None and path not in OPEN_PATHS:
+            if page and path.startswith(FRAMED):
+                return shut_page(login_address(path))
             if page:
                 return RedirectResponse(login_address(path), status_code=303)
             return JSONResponse({"detail": "Sign in first: this app lets no guests in."}, status_code=401)
@@ -128,6 +134,10 @@ def _same_origin(headers: Headers) -> bool:
         return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
     hosts = (headers.get("host", ""), headers.get("x-forwarded-host", ""))
     return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc in hosts
+
+
+def _policy(frame_ancestors: str) -> str:
+    return "; ".join(f"{name} {value}" for name, value in {**POLICY, "frame-ancestors": frame_ancestors}.items())
 
 
 def _without(scope: Scope, name: bytes) -> None:

@@ -23,6 +23,8 @@ def build(services: Services) -> gr.Blocks:
     with gr.Blocks(title="Thumbloop", analytics_enabled=False, fill_width=True) as demo:
         chat.lay_out(services, demo)
         api.register(services)
+    with demo.route("Chat", "/embed", show_in_navbar=False):
+        chat.lay_out(services, demo, alone=True)
     for name, page in (
         ("Documents", documents),
         ("Feedback", feedback),

@@ -10,7 +10,7 @@ from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
 from ui.pages import chat_handlers as handlers
 from ui.pages.chat_handlers import View
-from ui.pages.frame import QUICK, named_or_first, top
+from ui.pages.frame import QUICK, named_or_first, top, top_alone
 from ui.pages.markup import escape
 from ui.services import Services
 
@@ -32,14 +32,15 @@ ADDRESS_JS = """(conversation) => {
 }"""
 FROM_ADDRESS_JS = """() => ["c", "a"].map((name) => new URL(location.href).searchParams.get(name) || "")"""
 TO_END_JS = "() => setTimeout(() => window.scrollTo(0, document.documentElement.scrollHeight), 50)"
-TO_BOX_JS = """() => document.querySelector("#tl-box textarea").focus()"""
+TO_BOX_JS = """() => { if (window.top === window) document.querySelector("#tl-box textarea").focus(); }"""
+"""A page that holds the chat in a frame keeps its own focus."""
 
 
-def lay_out(services: Services, demo: gr.Blocks) -> None:
-    """Put the chat page into the Blocks that is open."""
-    about = top(services, demo, here="")
-    listing = gr.HTML(js_on_load=OPEN_JS, apply_default_css=False, elem_id="tl-side")
-    with gr.Column(elem_id="tl-chat"):
+def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None:
+    """Put the chat page into the Blocks that is open; `alone`, for frames, without the way to anything else."""
+    about = top_alone(services, demo) if alone else top(services, demo, here="")
+    listing = gr.HTML(js_on_load=OPEN_JS, apply_default_css=False, elem_id="tl-side", visible=not alone)
+    with gr.Column(elem_id="tl-chat", elem_classes="tl-alone" if alone else None):
         thread = gr.HTML(
             js_on_load=(HERE / "thread.js").read_text(), autoscroll=True, apply_default_css=False, elem_id="tl-thread"
         )

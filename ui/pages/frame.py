@@ -55,9 +55,7 @@ def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
 def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
     """Put the bar on a page and fill it for whoever opens the page; holds the assistant that the page is about."""
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
-    with services.database.read() as session:
-        first = records.first_assistant(session).slug
-    about = gr.Textbox(first, visible="hidden", label="Assistant", show_label=False)
+    about = _subject(services)
 
     def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
         caller = caller_of(services, request)
@@ -67,6 +65,38 @@ def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
 
     demo.load(fill, inputs=about, outputs=[shown, about], js=ASSISTANT_JS, **FIRST)
     return about
+
+
+def top_alone(services: Services, demo: gr.Blocks) -> gr.Textbox:
+    """Put the narrow bar of a chat in a frame on a page; holds the assistant that the page is about."""
+    shown = gr.HTML(elem_id="tl-top", js_on_load=None, apply_default_css=False)
+    about = _subject(services)
+
+    def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            named = named_or_first(services, caller, assistant)
+            with services.database.read() as session:
+                asked = records.assistant_by_slug(session, named)
+            return bar_alone(named, name="" if access.refusal(caller, asked) else asked.name), named
+
+    demo.load(fill, inputs=about, outputs=[shown, about], js=ASSISTANT_JS, **FIRST)
+    return about
+
+
+def bar_alone(assistant: str, *, name: str) -> str:
+    """The bar of a chat in a frame: who answers, a fresh start, and what it is made with."""
+    anew = escape(f"./embed?{urlencode({'a': assistant})}")
+    return (
+        f'<header class="tl-bar tl-bar-alone"><b>{escape(name)}</b><a href="{anew}">New chat</a>'
+        f'<span class="tl-brand"><span aria-hidden="true">{LOGO}</span>Thumbloop</span></header>'
+    )
+
+
+def _subject(services: Services) -> gr.Textbox:
+    with services.database.read() as session:
+        first = records.first_assistant(session).slug
+    return gr.Textbox(first, visible="hidden", label="Assistant", show_label=False)
 
 
 def named_or_first(services: Services, caller: Caller, assistant: str) -> str:
