@@ -17,13 +17,14 @@ from sqlmodel import Session
 
 from assistant import records
 from assistant.citations import Checked, check
-from assistant.database import Database
+from assistant.database import Database, new_id
 from assistant.engine import Engine, Piece, Sampling, Weights
-from assistant.errors import AdapterRefused, BadInput, ThumbloopError
+from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, ThumbloopError
 from assistant.grounding import Grounding, Retriever
 from assistant.prompt import ChatMessage, encode_messages
 from assistant.quoting import stream_quoting
 from assistant.tables import Assistant, Conversation, Focus, Message, Reply, ReplyState, Role
+from assistant.trial import adapters_for
 
 logger = logging.getLogger(__name__)
 
@@ -94,10 +95,13 @@ class Chat:
                 if held.assistant_id != asked.id:
                     raise BadInput("This conversation is with another assistant. Start a new one to ask this one.")
                 earlier = records.thread(session, conversation)
-        plan = self._plan(asked, question, earlier, asked_at)
+        goes_in = conversation or new_id()
+        plan = self._plan(asked, question, earlier, asked_at, conversation=goes_in)
         with self._database.write() as session:
             if conversation is None:
-                held = records.start_conversation(session, assistant_id=asked.id, owner=owner, question=question)
+                held = records.start_conversation(
+                    session, assistant_id=asked.id, owner=owner, question=question, id=goes_in
+                )
             else:
                 held = records.conversation(session, conversation, owner=owner)
             parent = earlier[-1].id if earlier else None
@@ -115,7 +119,7 @@ class Chat:
             question = session.get(Message, message.parent_id)
         if question is None:
             raise BadInput("This answer belongs to no question, so it cannot be tried again. Ask anew.")
-        weights, adapter = self._weights(asked)
+        weights, adapter = self._weights(asked, held.id)
         ids = encode_messages(self._engine.tokenizer(weights.model), made.prompt)
         sources = [{**source, "cited": False} for source in made.sources]
         sampling = self._sampling(asked, at_least=RETRY_TEMPERATURE)
@@ -124,8 +128,10 @@ class Chat:
             second = _open_reply(session, plan, held, question)
         yield from self._stream(plan, held.id, second)
 
-    def _plan(self, asked: Assistant, question: str, earlier: Sequence[Message], asked_at: float) -> _Plan:
-        weights, adapter = self._weights(asked)
+    def _plan(
+        self, asked: Assistant, question: str, earlier: Sequence[Message], asked_at: float, *, conversation: str
+    ) -> _Plan:
+        weights, adapter = self._weights(asked, conversation)
         prompt = self.grounding.compose(asked, question, history=_history(earlier))
         sampling = self._sampling(asked)
         return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
@@ -138,18 +144,21 @@ class Chat:
             seed=self._new_seed(),
         )
 
-    def _weights(self, asked: Assistant) -> tuple[Weights, str | None]:
-        """What the assistant serves now; a damaged adapter must not silence it, so then the base model answers."""
-        base = Weights(model=asked.model)
-        if asked.adapter is None:
-            return base, None
-        weights = Weights(model=asked.model, adapter=self._adapters_dir / asked.adapter)
-        try:
-            self._engine.load(weights)
-        except AdapterRefused as exc:
-            logger.error("adapter %s refused, the base model answers instead: %s", asked.adapter, exc)
-            return base, None
-        return weights, asked.adapter
+    def _weights(self, asked: Assistant, conversation: str) -> tuple[Weights, str | None]:
+        """What answers a conversation now; a damaged adapter must not silence it, so then the next in line answers."""
+        for adapter in adapters_for(asked, conversation):
+            weights = Weights(model=asked.model, adapter=self._adapters_dir / adapter)
+            try:
+                self._engine.load(weights)
+            except AdapterRefused as exc:
+                logger.error("adapter %s refused, what comes before it answers instead: %s", adapter, exc)
+            except ModelUnavailable as exc:  # for one more version there may be no room
+                if adapter != asked.trial_adapter:
+                    raise
+                logger.error("adapter %s on trial cannot be loaded, so it does not answer: %s", adapter, exc)
+            else:
+                return weights, adapter
+        return Weights(model=asked.model), None
 
     def _stream(self, plan: _Plan, conversation: str, reply: str) -> Iterator[Turn]:
         writing = _Writing(self._database, plan, conversation, reply)

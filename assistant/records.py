@@ -2,12 +2,13 @@
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import func, update
 from sqlmodel import Session, col, select
 
-from assistant.database import utc_now
+from assistant.database import new_id, utc_now
 from assistant.errors import BadInput, Conflict, NotFound
 from assistant.tables import Access, Assistant, Conversation, Message, Reply, ReplyState, Role
 
@@ -121,11 +122,13 @@ def delete_conversation(session: Session, conversation_id: str, *, owner: str) -
     session.delete(conversation(session, conversation_id, owner=owner))
 
 
-def start_conversation(session: Session, *, assistant_id: str, owner: str, question: str) -> Conversation:
-    """Begin a conversation, titled by the start of its first question."""
+def start_conversation(
+    session: Session, *, assistant_id: str, owner: str, question: str, id: str | None = None
+) -> Conversation:
+    """Begin a conversation, titled by the start of its first question; `id` is a fresh one of the caller's."""
     words = " ".join(question.split())
     title = words if len(words) <= TITLE_CHARS else words[: TITLE_CHARS - 1].rstrip() + "…"
-    started = Conversation(assistant_id=assistant_id, owner=owner, title=title)
+    started = Conversation(id=id or new_id(), assistant_id=assistant_id, owner=owner, title=title)
     session.add(started)
     session.flush()
     return started
@@ -180,6 +183,18 @@ def reply_count(session: Session, assistant_id: str) -> int:
     """How many replies an assistant has given."""
     query = select(func.count()).select_from(Reply).join(Message).join(Conversation)
     return session.exec(query.where(Conversation.assistant_id == assistant_id)).one()
+
+
+def replies_by_adapter(session: Session, assistant_id: str, *, since: datetime) -> dict[str | None, int]:
+    """How many replies of an assistant each adapter has given since a moment; none is the base model."""
+    query = (
+        select(Reply.adapter, func.count())
+        .join(Message)
+        .join(Conversation)
+        .where(Conversation.assistant_id == assistant_id, col(Message.created_at) >= since)
+        .group_by(col(Reply.adapter))
+    )
+    return dict(session.exec(query).all())
 
 
 def end_interrupted_replies(session: Session) -> int:

@@ -46,6 +46,10 @@ class Assistant(SQLModel, table=True):
     """`default` is what `THUMBLOOP_MODEL` names; else a hub id or a local folder."""
     adapter: str | None = None
     """Id of the adapter that it serves (a folder of that name in the adapters folder); none is the base model."""
+    trial_adapter: str | None = None
+    """Id of an adapter that answers a share of the conversations instead."""
+    trial_share: float = 0.0
+    """Over 0 and under 1 while there is a trial adapter."""
     focus: Focus = Field(default=Focus.auto, sa_type=state_type(Focus))
     passages: int = 4
     """How many passages or sentences a question is answered from; 0 turns retrieval off."""

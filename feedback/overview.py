@@ -107,10 +107,11 @@ def feedback_table(
     return FeedbackPage(_with_words(session, rows), total)
 
 
-def approval(session: Session, assistant_id: str) -> list[Approval]:
+def approval(session: Session, assistant_id: str, *, since: datetime | None = None) -> list[Approval]:
     """The thumbs up and down by adapter version, in the order in which the versions were first rated.
 
-    Imported ones are left out: no version of this assistant's wrote those answers.
+    Imported ones are left out: no version of this assistant's wrote those answers. `since` keeps the answers written
+    from that moment on.
     """
     rating = counting.ratings().subquery()
     query = (
@@ -126,6 +127,8 @@ def approval(session: Session, assistant_id: str) -> list[Approval]:
         .group_by(col(Reply.adapter))
         .order_by(func.min(rating.c.id))
     )
+    if since is not None:
+        query = query.where(col(Message.created_at) >= since)
     return [Approval(adapter, up, down) for adapter, up, down in session.connection().execute(query)]
 
 

@@ -1,8 +1,8 @@
-"""The adapters of the assistants: from a run's folder into the registry, live, back, or rejected.
+"""The adapters of the assistants: from a run's folder into the registry, on trial, live, back, or rejected.
 
 An adapter is a folder and a row. The folder is whole before it gets its name, the row comes last, and what serves
 changes in one transaction: whatever is killed, the old state or the new one is there. What an adapter folder is on
-disk, `assistant.adapters` knows; which version answers, the assistant's own row says.
+disk, `assistant.adapters` knows; which version answers, the assistant's own row says (`retrain.serving`).
 """
 
 import json
@@ -19,12 +19,13 @@ from sqlmodel import Session, col, func, select
 from assistant import adapters as folders
 from assistant.database import Database, utc_now
 from assistant.engine import Engine, Weights
-from assistant.errors import AdapterRefused, Conflict, NotFound
+from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound
 from assistant.models import model_fingerprint
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
 from retrain.dataset import EXAMPLE, read
-from retrain.tables import Adapter, AdapterState, Promotion, Run
+from retrain.serving import before, clear_trial, set_trial, switch, unchanged
+from retrain.tables import Adapter, AdapterState, Run
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ INCOMING = ".incoming-"
 
 
 class Registry:
-    """Adds, promotes, rolls back and rejects adapters. `resolve` turns the name of a model into its path."""
+    """Adds, tries, promotes, rolls back and rejects adapters. `resolve` turns the name of a model into its path."""
 
     def __init__(
         self, database: Database, engine: Engine, *, adapters_dir: Path, resolve: Callable[[str], str]
@@ -99,7 +100,7 @@ class Registry:
             adapter = _row(manifest, assistant, passed=True)
             with self._database.write() as session:
                 session.add(adapter)
-                _switch(session, _unchanged(session, assistant), to=adapter, kind="promote", by=by)
+                switch(session, unchanged(session, assistant), to=adapter, kind="promote", by=by)
         log.info("Assistant %s begins with adapter %s", assistant_id, adapter.id)
         return adapter
 
@@ -119,9 +120,35 @@ class Registry:
         with self._database.write() as session:
             adapter = _adapter(session, adapter_id)
             _require_promotable(adapter)
-            _switch(session, _unchanged(session, assistant), to=adapter, kind="promote", by=by)
+            switch(session, unchanged(session, assistant), to=adapter, kind="promote", by=by)
         log.info("Adapter %s serves, by %s", adapter_id, by)
         return adapter
+
+    def try_out(self, adapter_id: str, *, share: float, by: str) -> Adapter:
+        """Let an adapter answer a share of its assistant's conversations from the next reply on.
+
+        Whatever was on trial before no longer is. Raises `NotFound`, `BadInput` for what is no share, `Conflict` for an
+        adapter that was rejected or answers everything already, and `AdapterRefused` for one that is damaged.
+        """
+        if not 0 < share < 1:
+            raise BadInput(f"{share!r} is no share of the questions. Choose one between 0% and 100%, such as 10%.")
+        with self._database.read() as session:
+            adapter = _adapter(session, adapter_id)
+            assistant = assistant_by_id(session, adapter.assistant_id)
+        _require_triable(adapter)
+        self._make_ready(assistant, adapter)
+        with self._database.write() as session:
+            adapter = _adapter(session, adapter_id)
+            _require_triable(adapter)
+            set_trial(session, unchanged(session, assistant), of=adapter, share=share, by=by)
+        log.info("Adapter %s answers %.0f%% on trial, by %s", adapter_id, share * 100, by)
+        return adapter
+
+    def end_trial(self, assistant_id: str, *, by: str) -> None:
+        """Let what serves answer everything again; nothing happens where no adapter is on trial. Raises `NotFound`."""
+        with self._database.write() as session:
+            clear_trial(session, assistant_by_id(session, assistant_id))
+        log.info("The trial of assistant %s was ended by %s", assistant_id, by)
 
     def rollback(self, assistant_id: str, *, by: str) -> Adapter | None:
         """Let an assistant serve what it served before the last promotion that stands; none is the base model.
@@ -131,13 +158,13 @@ class Registry:
         """
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
-            target = _before(session, assistant)
+            target = before(session, assistant)
             adapter = _adapter(session, target) if target else None
         self._make_ready(assistant, adapter)
         with self._database.write() as session:
-            current = _unchanged(session, assistant)
+            current = unchanged(session, assistant)
             adapter = _adapter(session, target) if target else None
-            _switch(session, current, to=adapter, kind="rollback", by=by)
+            switch(session, current, to=adapter, kind="rollback", by=by)
         log.info("Assistant %s is back on %s, by %s", assistant_id, target or "the base model", by)
         return adapter
 
@@ -149,6 +176,9 @@ class Registry:
                 raise Conflict(f"Adapter {adapter_id} is {adapter.state}, so it cannot be rejected. Roll back instead.")
             adapter.state = AdapterState.rejected
             session.add(adapter)
+            assistant = assistant_by_id(session, adapter.assistant_id)
+            if assistant.trial_adapter == adapter_id:
+                clear_trial(session, assistant)
         log.info("Adapter %s was rejected by %s", adapter_id, by)
         return adapter
 
@@ -176,12 +206,15 @@ class Registry:
             step: str | None = _adapter(session, adapter_id).id
             while step is not None and step not in seen:
                 seen.add(step)
-                file = self._adapters_dir / step / ROWS
-                if file.exists():
-                    rows.update(json.loads(file.read_text(encoding="utf-8")))
+                rows.update(self._rows_of(step))
                 parent = session.get(Adapter, step)
                 step = parent.parent if parent else None
         return frozenset(rows)
+
+    def taught_by(self, adapter_id: str) -> tuple[str, ...]:
+        """Ids of the rows of feedback that an adapter itself was trained on, its ancestors not. Raises `NotFound`."""
+        with self._database.read() as session:
+            return self._rows_of(_adapter(session, adapter_id).id)
 
     def sweep(self) -> list[str]:
         """Remove folders that no row knows, left by a process that was killed while it added one; their names."""
@@ -193,6 +226,10 @@ class Registry:
                 shutil.rmtree(path)
                 log.warning("Removed %s: no adapter of that name was ever finished", path.name)
         return sorted(path.name for path in lost)
+
+    def _rows_of(self, adapter_id: str) -> tuple[str, ...]:
+        file = self._adapters_dir / adapter_id / ROWS
+        return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ()
 
     def _bring_in(self, folder: Path, manifest: folders.Manifest, *, rows: Sequence[str]) -> None:
         """Copy the files under a temporary name, then give them theirs. Nothing has a row of that name yet."""
@@ -263,40 +300,10 @@ def _require_promotable(adapter: Adapter) -> None:
         raise Conflict(f"Adapter {adapter.id} was rejected, so it cannot serve. Collect more feedback and retrain.")
 
 
-def _unchanged(session: Session, seen: Assistant) -> Assistant:
-    """The assistant's row, if it still serves and runs on what was looked at. Raises `Conflict`."""
-    current = assistant_by_id(session, seen.id)
-    if (current.adapter, current.model) != (seen.adapter, seen.model):
-        raise Conflict("Somebody else changed what the assistant serves at the same moment. Look again, then decide.")
-    return current
-
-
-def _before(session: Session, assistant: Assistant) -> str | None:
-    """What served before: each promotion is put on a pile, each roll back takes the topmost off again."""
-    pile: list[str | None] = []
-    history = select(Promotion).where(Promotion.assistant_id == assistant.id).order_by(col(Promotion.id))
-    for change in session.exec(history):
-        if change.kind == "promote":
-            pile.append(change.before)
-        else:
-            pile.pop()
-    if not pile:
-        raise Conflict(f"{assistant.name} serves what it began with, so there is nothing to roll back to.")
-    return pile[-1]
-
-
-def _switch(session: Session, assistant: Assistant, *, to: Adapter | None, kind: str, by: str) -> None:
-    serving = session.get(Adapter, assistant.adapter) if assistant.adapter else None
-    if serving is not None:
-        serving.state = AdapterState.archived
-        session.add(serving)
-    if to is not None:
-        to.state = AdapterState.active
-        session.add(to)
-    after = to.id if to else None
-    session.add(Promotion(assistant_id=assistant.id, before=assistant.adapter, after=after, kind=kind, by=by))
-    assistant.adapter = after
-    session.add(assistant)
+def _require_triable(adapter: Adapter) -> None:
+    _require_promotable(adapter)
+    if adapter.state == AdapterState.active:
+        raise Conflict(f"Adapter {adapter.id} answers everything already. Choose another version to try.")
 
 
 def _rows_trained_on(run_folder: Path) -> list[str]:

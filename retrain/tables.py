@@ -87,14 +87,14 @@ class Adapter(SQLModel, table=True):
 
 
 class Promotion(SQLModel, table=True):
-    """One change of what an assistant serves, forward or back; the history that a roll back follows."""
+    """One change of what an assistant serves; a roll back follows those forward and back."""
 
     id: int | None = Field(default=None, primary_key=True)
     assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
     before: str | None = None
     after: str | None = None
     kind: str
-    """`promote` or `rollback`."""
+    """`promote`, `rollback` or `trial`."""
     by: str
     created_at: datetime = Field(default_factory=utc_now)
 

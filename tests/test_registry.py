@@ -17,7 +17,7 @@ from sqlmodel import col, select
 from assistant.adapters import read_manifest, write_manifest
 from assistant.database import Database
 from assistant.engine import Weights
-from assistant.errors import AdapterRefused, Conflict, ModelUnavailable, NotFound
+from assistant.errors import AdapterRefused, BadInput, Conflict, ModelUnavailable, NotFound
 from assistant.fake_engine import FakeEngine
 from assistant.tables import Assistant
 from retrain.registry import Registry
@@ -428,3 +428,79 @@ def test_a_shipped_adapter_for_another_model_or_damaged_is_not_installed(house: 
     with pytest.raises(AdapterRefused, match="changed or damaged"):
         house.registry.install(house.assistant_id, shipped, by="setup")
     assert house.serves is None
+
+
+def trial(house: House) -> tuple[str | None, float]:
+    with house.database.read() as session:
+        asked = session.get_one(Assistant, house.assistant_id)
+        return asked.trial_adapter, asked.trial_share
+
+
+def test_a_trial_loads_the_adapter_first_and_leaves_what_serves(house: House) -> None:
+    first, second = house.add(), house.add()
+    house.registry.promote(first, by="ann")
+    house.registry.try_out(second, share=0.1, by="ann")
+    assert trial(house) == (second, 0.1)
+    assert (house.serves, house.states) == (first, {second: "candidate", first: "active"})
+    assert house.engine.loaded[-1] == Weights(model="default", adapter=house.adapters_dir / second)
+    assert house.history[-1] == ("trial", first, second)
+
+
+def test_a_trial_is_over_with_its_end_a_promotion_a_roll_back_or_a_rejection(house: House) -> None:
+    first, second, third = house.add(), house.add(), house.add()
+    house.registry.promote(first, by="ann")
+    ends: list[Callable[[], object]] = [
+        lambda: house.registry.end_trial(house.assistant_id, by="ann"),
+        lambda: house.registry.promote(second, by="ann"),
+        lambda: house.registry.rollback(house.assistant_id, by="ann"),
+        lambda: house.registry.reject(third, by="ann"),
+    ]
+    for end in ends:
+        house.registry.try_out(third, share=0.25, by="ann")
+        assert trial(house) == (third, 0.25)
+        end()
+        assert trial(house) == (None, 0.0)
+    assert house.serves == first, "the roll back went to what served before the promotion, and counted no trial"
+
+
+def test_rejecting_another_version_leaves_the_trial(house: House) -> None:
+    first, second = house.add(), house.add()
+    house.registry.try_out(second, share=0.1, by="ann")
+    house.registry.reject(first, by="ann")
+    assert trial(house) == (second, 0.1)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0, -0.1, 10.0, float("nan")])
+def test_what_is_no_share_is_refused(house: House, share: float) -> None:
+    first = house.add()
+    with pytest.raises(BadInput, match="no share"):
+        house.registry.try_out(first, share=share, by="ann")
+    assert trial(house) == (None, 0.0)
+
+
+def test_what_was_rejected_answers_already_or_is_damaged_is_not_tried(house: House) -> None:
+    first, second, third = house.add(), house.add(), house.add()
+    house.registry.promote(first, by="ann")
+    house.registry.reject(second, by="ann")
+    damage(house.adapters_dir / third)
+    for adapter_id, error in ((first, Conflict), (second, Conflict), (third, AdapterRefused), ("x-v9", NotFound)):
+        with pytest.raises(error):
+            house.registry.try_out(adapter_id, share=0.1, by="ann")
+    assert trial(house) == (None, 0.0)
+
+
+def test_a_promotion_while_a_trial_was_loading_is_not_overrun(house: House, base: str) -> None:
+    first, second = house.add(), house.add()
+    engine = Meddling(lambda: house.registry.promote(second, by="bob"))
+    slow = Registry(house.database, engine, adapters_dir=house.adapters_dir, resolve=lambda _name: base)
+    with pytest.raises(Conflict, match="same moment"):
+        slow.try_out(first, share=0.1, by="ann")
+    assert trial(house) == (None, 0.0)
+
+
+def test_an_adapter_says_what_taught_it_alone(house: House) -> None:
+    first = house.add(rows=("rating:1",))
+    second = house.add(parent=first, rows=("rating:3", "correction:2"))
+    assert house.registry.taught_by(second) == ("correction:2", "rating:3")
+    with pytest.raises(NotFound):
+        house.registry.taught_by("x-v9")

@@ -131,12 +131,23 @@ class Services:
                 folder = self.settings.adapters_dir / adapter if adapter else None
                 self.engine.load(Weights(model=model, adapter=folder))
             self.readiness = "ready"
+            self._warm_up_trials()
         except ThumbloopError as exc:
             logger.error("a model could not be loaded: %s", exc)
             self.readiness = str(exc)
         except Exception:
             logger.exception("a model could not be loaded")
             self.readiness = "The model could not be loaded; the log says why."
+
+    def _warm_up_trials(self) -> None:
+        """Load what is on trial, too; where that fails, what serves answers."""
+        with self.database.read() as session:
+            tried = [(each.model, each.trial_adapter) for each in records.assistants(session) if each.trial_adapter]
+        for model, adapter in tried:
+            try:
+                self.engine.load(Weights(model=model, adapter=self.settings.adapters_dir / adapter))
+            except ThumbloopError as exc:
+                logger.error("adapter %s on trial could not be loaded: %s", adapter, exc)
 
 
 def _begin_with_default_adapter(settings: Settings, database: Database, registry: Registry) -> None:
