@@ -93,6 +93,8 @@ class Check:
     name: str
     figure: float
     limit: float
+    at_least: bool
+    """Whether the figure must reach the limit, and not stay within it."""
     passed: bool
     sentence: str
 
@@ -210,7 +212,7 @@ def _preference(held_out: HeldOut) -> Check:
         said = (
             f"{held_out.pairs} held-out {what} are too few to tell whether anything was learned; 3 are needed at least."
         )
-        return Check(name=name, figure=held_out.preferred, limit=3, passed=False, sentence=said)
+        return Check(name=name, figure=held_out.preferred, limit=3, at_least=True, passed=False, sentence=said)
     return _at_least(
         name,
         held_out.preferred,
@@ -233,8 +235,8 @@ def needed_to_beat_chance(pairs: int) -> int | None:
 
 
 def _at_most(name: str, figure: float, limit: float, sentence: str) -> Check:
-    return Check(name=name, figure=figure, limit=limit, passed=figure <= limit, sentence=sentence)
+    return Check(name=name, figure=figure, limit=limit, at_least=False, passed=figure <= limit, sentence=sentence)
 
 
 def _at_least(name: str, figure: float, limit: float, sentence: str) -> Check:
-    return Check(name=name, figure=figure, limit=limit, passed=figure >= limit, sentence=sentence)
+    return Check(name=name, figure=figure, limit=limit, at_least=True, passed=figure >= limit, sentence=sentence)

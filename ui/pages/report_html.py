@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ui.pages import diff
 from ui.pages.markup import escape, lines
 from ui.pages.tables import badge, figures, table, version
 
@@ -21,7 +22,7 @@ NAMES = {
     "teaching": "Learned what it was taught",
 }
 """The checks as people read them."""
-CHECK_HEAD = ("Check", "Result", "What was measured", "Figure", "Limit")
+CHECK_HEAD = ("Check", "Result", "What was measured", "Figure and limit")
 SECTIONS = (
     ("held_out", "Questions kept out of training", "What it learned must show on these, too."),
     ("grounded", "Questions about a given passage", "Whether it still answers from documents."),
@@ -34,12 +35,17 @@ def report(found: Mapping[str, Any], *, adapter: str | None) -> str:
     passed = bool(found["verdict"]["passed"])
     against = version(found.get("method", {}).get("against"))
     heading = "Passed" if passed else "Not good enough"
+    legend = (
+        '<p class="tl-quiet">Before and after: <del>struck through</del> is gone, <ins>underlined</ins> is new.</p>'
+        if any(found.get("examples", {}).values())
+        else ""
+    )
     rows = [_check(check) for check in found.get("checks", ())]
     return (
         f'<section class="tl-report"><div class="tl-verdict {"tl-passed" if passed else "tl-failed"}">'
         f"<h3>{escape(version(adapter)) if adapter else 'Candidate'}: {heading}</h3>"
         f"<p>{escape(found['verdict']['sentence'])}</p></div>"
-        f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}"
+        f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}{legend}"
         f"{''.join(_section(found.get('examples', {}), *section, against=against) for section in SECTIONS)}</section>"
     )
 
@@ -69,9 +75,19 @@ def _check(check: Mapping[str, Any]) -> list[str]:
         f"<b>{escape(NAMES.get(check['name'], check['name']))}</b>",
         badge("passed" if passed else "failed", kind="good" if passed else "bad"),
         escape(check["sentence"]),
-        f"{check['figure']:.3g}",
-        f"{check['limit']:.3g}",
+        _gauge(check["figure"], check["limit"], at_least=bool(check["at_least"]), passed=passed),
     ]
+
+
+def _gauge(figure: float, limit: float, *, at_least: bool, passed: bool) -> str:
+    """A figure and its limit, as a bar with a mark and in words."""
+    end = max(figure, limit, 1e-9) * 1.2
+    at, mark = (100 * min(max(value / end, 0.0), 1.0) for value in (figure, limit))
+    words = f"{figure:.3g}, {'at least' if at_least else 'at most'} {limit:.3g}"
+    return (
+        f'<span class="tl-gauge{"" if passed else " tl-over"}" aria-hidden="true"><i style="width:{at:.1f}%"></i>'
+        f'<b style="left:{mark:.1f}%"></b></span><span class="tl-limit">{words}</span>'
+    )
 
 
 def _section(examples: Mapping[str, Any], key: str, title: str, note: str, *, against: str) -> str:
@@ -92,14 +108,17 @@ def _example(example: Mapping[str, Any], *, against: str) -> str:
         for key, label in (("chosen", "People preferred"), ("taught", "Taught"))
         if key in example
     )
-    sides = _side(f"Before ({against})", example, "before") + _side("After", example, "after")
-    prompt = f"<p><b>{lines(example['prompt'])}</b></p>"
+    before, after, marked = diff.sides(example["before"], example["after"])
+    same = example["before"].strip() == example["after"].strip()
+    note = badge("the same answer") if same else "" if marked else badge("another answer altogether")
+    sides = _side(f"Before ({against})", example, "before", before) + _side("After", example, "after", after)
+    prompt = f"<p><b>{lines(example['prompt'])}</b> {note}</p>"
     return f'<div class="tl-example-pair">{prompt}<div class="tl-sides">{sides}</div>{preferred}</div>'
 
 
-def _side(title: str, example: Mapping[str, Any], key: str) -> str:
+def _side(title: str, example: Mapping[str, Any], key: str, html: str) -> str:
     mark = ""
     if f"{key}_right" in example:
         right = bool(example[f"{key}_right"])
         mark = badge("right" if right else "wrong", kind="good" if right else "bad")
-    return f"<div><p class='tl-nth'>{escape(title)} {mark}</p><div>{lines(example[key]) or '(nothing)'}</div></div>"
+    return f"<div><p class='tl-nth'>{escape(title)} {mark}</p><div>{html or '(nothing)'}</div></div>"
