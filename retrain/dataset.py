@@ -47,7 +47,7 @@ def choose_method(pair_set: PairSet) -> tuple[str, str]:
     pairs = len(pair_set.pairs)
     if pairs >= MIN_PAIRS:
         return "dpo", f"DPO, because there are {pairs} preference pairs."
-    liked, disliked = _liked_and_disliked(pair_set)
+    liked, disliked = liked_and_disliked(pair_set)
     if liked + disliked >= MIN_SINGLES and min(liked, disliked) >= MIN_SINGLES // 4:
         return "kto", (
             f"KTO on {liked} liked and {disliked} disliked answers, because {pairs} pairs are too few for DPO."
@@ -186,7 +186,8 @@ def _dice(group: Sequence[int], rows: Sequence[Kept], *, seed: int) -> str:
     return hashlib.sha256(f"{seed} {key}".encode()).hexdigest()
 
 
-def _liked_and_disliked(pair_set: PairSet) -> tuple[int, int]:
+def liked_and_disliked(pair_set: PairSet) -> tuple[int, int]:
+    """How many answers people liked, and how many they did not, those in pairs included."""
     singles = _as_singles(pair_set)
     liked = sum(single.label for single in singles)
     return liked, len(singles) - liked

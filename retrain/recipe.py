@@ -49,6 +49,40 @@ class Recipe:
         return cls(**{**own, **stored, **lists})
 
 
+@dataclass(frozen=True)
+class Limits:
+    """What people may set: how it is called, and from where to where it has been of use to anybody."""
+
+    name: str
+    low: float
+    high: float
+    whole: bool = False
+
+
+CHOICES = {
+    "learning_rate": Limits("learning rate", 1e-6, 1e-3),
+    "epochs": Limits("number of rounds", 1, 10, whole=True),
+    "beta": Limits("hold", 0.01, 1.0),
+}
+
+
+def chosen(settings: Mapping[str, object]) -> dict[str, float]:
+    """Settings as a person chose them, those left empty (none) left out. Raises `BadInput`."""
+    return {name: _within(CHOICES[name], value) for name, value in settings.items() if value is not None}
+
+
+def _within(limits: Limits, value: object) -> float:
+    if isinstance(value, int | float) and not isinstance(value, bool) and limits.low <= value <= limits.high:
+        if not limits.whole:
+            return float(value)
+        if value == int(value):
+            return int(value)
+    kind = "whole number" if limits.whole else "number"
+    raise BadInput(
+        f"The {limits.name} must be a {kind} from {limits.low:g} to {limits.high:g}, not {str(value)[:40]!r}."
+    )
+
+
 TEACHING: dict[str, Any] = {
     "learning_rate": 4e-4,
     "epochs": 1,

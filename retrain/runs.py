@@ -24,7 +24,16 @@ from feedback.evidence import gather
 from feedback.lessons import Lesson, build_lessons
 from feedback.pairs import Pair, PairSet, Single, build_pairs
 from retrain.child import read_progress, spawn_worker
-from retrain.dataset import CONFIG, LOG, MIN_PAIRS, choose_method, freeze, require_lessons, write_synced
+from retrain.dataset import (
+    CONFIG,
+    LOG,
+    MIN_PAIRS,
+    choose_method,
+    freeze,
+    liked_and_disliked,
+    require_lessons,
+    write_synced,
+)
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Run, RunState
@@ -49,6 +58,9 @@ class Ready:
     """Pairs, and for KTO single thumbs too, with something that was said after the last run began."""
     kinds: dict[str, int]
     singles: int
+    liked: int
+    """Answers that people liked, and then those they did not, each in a pair or alone; enough of them do for KTO."""
+    disliked: int
     left_out: dict[str, int]
     method: str
     missing: str
@@ -191,6 +203,7 @@ class Runs:
             (method, _), missing = choose_method(pair_set), ""
         except BadInput as exc:
             method, missing = "", str(exc)
+        liked, disliked = liked_and_disliked(pair_set)
         counting: tuple[Pair | Single, ...] = pair_set.pairs
         if method == "kto":
             counting += pair_set.singles
@@ -199,6 +212,8 @@ class Runs:
             new_pairs=sum(any(_is_new(row, seen) for row in one.rows) for one in counting),
             kinds=dict(Counter(pair.kind.value for pair in pair_set.pairs)),
             singles=len(pair_set.singles),
+            liked=liked,
+            disliked=disliked,
             left_out=pair_set.left_out,
             method=method,
             missing=missing,

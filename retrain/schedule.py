@@ -50,11 +50,11 @@ def set_schedule(
             f"There is no assistant with the id {assistant_id!r}. Reload the page and choose one of the list."
         )
     if min_new_pairs < 0:
-        raise BadInput(f"{min_new_pairs} new pairs cannot be: give 0 or more, for example 20.")
+        raise BadInput(f"{min_new_pairs} new preferences cannot be: give 0 or more, for example 20.")
     cron = " ".join(cron.split())
     if not cron and min_new_pairs == 0:
         raise BadInput(
-            "This schedule says neither when nor after how many new pairs: give a cron line, a number, or both."
+            "This schedule says neither when nor after how many new preferences: choose a time, a number, or both."
         )
     if cron:
         next_time(cron, after=now, timezone=timezone)  # raises for a line that cannot work, even of a rule switched off
@@ -79,12 +79,13 @@ def describe(schedule: Schedule) -> str:
     """The rule in a sentence."""
     if not schedule.enabled:
         return "Switched off: retraining starts only when an admin presses the button."
-    pairs = f"{schedule.min_new_pairs} new {'pair is' if schedule.min_new_pairs == 1 else 'pairs are'} there"
+    are = "preference is" if schedule.min_new_pairs == 1 else "preferences are"
+    pairs = f"{schedule.min_new_pairs} new {are} there"
     when = in_words(schedule.cron) if schedule.cron else f"As soon as {pairs}"
     if schedule.cron and schedule.min_new_pairs:
         when += f", if {pairs}"
-    then = "goes live by itself" if schedule.auto_promote else "waits for an admin"
-    return f"{when}. A candidate that passes the gate {then}."
+    then = "answers at once" if schedule.auto_promote else "waits for an admin"
+    return f"{when}. A version that passes every check {then}."
 
 
 def claim(database: Database, *, now: datetime, timezone: tzinfo | None = None) -> list[str]:
@@ -167,9 +168,9 @@ class Scheduler:
         wanted = row.min_new_pairs if row else 0
         ready = self._pairs_ready(assistant_id)
         if ready < wanted:
-            return f"Not started: {ready} of {wanted} new pairs are there."
+            return f"Not started: {ready} of {wanted} new preferences are there."
         self._start_run(assistant_id)
-        return f"Started a run; {ready} new {'pair was' if ready == 1 else 'pairs were'} there."
+        return f"Started a run; {ready} new {'preference was' if ready == 1 else 'preferences were'} there."
 
 
 class ScheduleJobStore(BaseJobStore):  # type: ignore[misc]  # has no types

@@ -12,9 +12,7 @@ from sqlmodel import select
 from assistant.engine import Piece, Sampling, Weights
 from assistant.tables import Reply, ReplyState
 from feedback.tables import Comparison, Correction, Rating, Value
-from retrain.tables import Adapter, AdapterState, Run
 from tests.browsing import ask, sign_in
-from tests.pages import a_candidate, a_run_elsewhere, tell_of_another_step
 from tests.serving import AppServer
 
 pytestmark = pytest.mark.browser
@@ -159,43 +157,6 @@ def test_an_admin_adds_a_document_tries_it_reads_feedback_and_signs_out(
     page.get_by_role("link", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()
     expect(page.get_by_role("link", name="Documents")).to_be_hidden()
-
-
-def test_an_admin_watches_a_run_reads_a_report_and_is_told_why_not(app: AppServer, page: Page) -> None:
-    adapter, run = a_candidate(app.services), a_run_elsewhere(app.services)
-    sign_in(page, "/retrain")
-    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "30")
-    expect(page.get_by_text("step 3 of 10, about 2 min left")).to_be_visible()
-    expect(page.locator(".vega-embed canvas, .vega-embed svg")).to_have_count(2)  # of the loss and of the KL
-    expect(page.get_by_role("button", name="Retrain", exact=True)).to_be_disabled()
-    tell_of_another_step(app.services, run)
-    expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "40")
-
-    page.get_by_role("button", name="Report").click()
-    expect(page.get_by_role("heading", name="v1: Passed")).to_be_visible()
-    page.on("dialog", lambda dialog: dialog.accept())
-    page.get_by_role("button", name="Promote").click()
-    expect(page.get_by_text("is not installed")).to_be_visible()
-    page.get_by_role("button", name="Reject").click()
-    expect(page.locator(".tl-table", has_text="v1")).to_contain_text("rejected")
-    assert rows(app, Adapter, id=adapter)[0].state is AdapterState.rejected
-
-    page.get_by_role("button", name="Cancel").click()
-    expect(page.get_by_text("The run is being cancelled.")).to_be_visible()
-    assert rows(app, Run, id=run)[0].cancel_requested
-
-
-def test_an_admin_sets_a_schedule_and_is_told_what_is_wrong_with_one(page: Page) -> None:
-    sign_in(page, "/retrain")
-    page.get_by_label("When (cron line)").fill("often")
-    page.get_by_label("Retrain by itself").check()
-    save = page.get_by_role("button", name="Save")
-    save.click()
-    expect(page.get_by_text("is not a cron line")).to_be_visible()
-    expect(page.get_by_label("When (cron line)")).to_have_value("often")
-    page.get_by_label("When (cron line)").fill("0 3 * * *")
-    save.click()
-    expect(page.get_by_text("Every day at 03:00, if 20 new pairs are there")).to_be_visible()
 
 
 @pytest.mark.parametrize("width", [390, 1440])

@@ -147,7 +147,7 @@ def test_a_schedule_is_kept_and_told_in_words(services: Services) -> None:
     assert not endpoints.schedule(services, ADMIN, "default")["enabled"]
     kept = endpoints.set_schedule(services, ADMIN, "default", cron="30 3 * * 1", min_new_pairs=12)
     assert kept == endpoints.schedule(services, ADMIN, "default")
-    assert "12 new pairs" in kept["says"] and kept["next_due_at"]
+    assert "12 new preferences" in kept["says"] and kept["next_due_at"]
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,5 @@
 """The pages' handlers, called as functions: no browser, no server, scripted replies."""
 
-import json
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from html.parser import HTMLParser
@@ -11,25 +10,23 @@ import pytest
 from sqlmodel import select
 
 from assistant import records
-from assistant.errors import BadInput, ModelUnavailable, NotAllowed, NotFound, ThumbloopError
+from assistant.errors import BadInput, ModelUnavailable, NotAllowed, NotFound
 from assistant.fake_engine import FakeEngine
 from assistant.tables import Focus, ReplyState
 from feedback import ratings
 from feedback.ratings import Opinion
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
-from retrain.tables import Run
-from tests.pages import REPORT, a_candidate, a_run_elsewhere
 from tests.serving import open_services
-from tests.tiny import save_tiny
 from ui import pages
 from ui.pages import (
     assistant_handlers,
     chat_handlers,
     feedback_handlers,
-    report_html,
     retrain_handlers,
+    schedule_handlers,
     thread,
     thread_html,
+    versions_handlers,
 )
 from ui.pages.chat_handlers import FAILED, View
 from ui.pages.markup import markdown
@@ -365,13 +362,14 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
         lambda: retrain_handlers.start(services, caller),
         lambda: retrain_handlers.teach(services, caller, path=None, then_dpo=False),
         lambda: retrain_handlers.cancel(services, caller, run="x"),
-        lambda: retrain_handlers.rollback(services, caller),
-        lambda: retrain_handlers.decide(services, caller, action="promote", adapter="x"),
-        lambda: retrain_handlers.decide(services, caller, action="reject", adapter="x"),
-        lambda: retrain_handlers.load_schedule(services, caller),
-        lambda: retrain_handlers.save_schedule(
-            services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False
-        ),
+        lambda: versions_handlers.rollback(services, caller),
+        lambda: versions_handlers.taught(services, caller, target="0 x"),
+        lambda: versions_handlers.decide(services, caller, action="promote", adapter="x"),
+        lambda: versions_handlers.decide(services, caller, action="reject", adapter="x"),
+        lambda: versions_handlers.decide(services, caller, action="try_out", adapter="x", share="10"),
+        lambda: versions_handlers.decide(services, caller, action="end_trial", adapter=""),
+        lambda: schedule_handlers.load(services, caller),
+        lambda: schedule_handlers.save(services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False),
         lambda: assistant_handlers.load(services, caller),
         lambda: assistant_handlers.automatic(services, caller),
         lambda: assistant_handlers.save(services, caller, {}),
@@ -379,94 +377,6 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
     for call in calls:
         with pytest.raises(NotAllowed):
             call()
-
-
-def test_before_there_is_enough_the_retrain_page_says_what_is_missing(tmp_path: Path) -> None:
-    with open_services(tmp_path / "fresh") as fresh:
-        empty = retrain_handlers.look(fresh, ADMIN)
-        assert not empty.can_start and not empty.running and empty.report == "" and empty.progress == ""
-        assert "There is nothing to learn from yet" in (empty.ready or "") and "0 of 8" in (empty.ready or "")
-        conversation = talk(fresh)
-        said = {"reasons": [], "comment": "", "correction": "It is quite otherwise."}
-        act(fresh, conversation, do="save", reply=newest(fresh, conversation).reply, value="down", **said)
-        one = retrain_handlers.look(fresh, ADMIN).ready or ""
-        assert "An answer was corrected" in one and "1 of 8" in one
-        with pytest.raises(BadInput, match="too little feedback"):
-            retrain_handlers.start(fresh, ADMIN)
-
-
-def test_a_run_is_watched_with_curves_log_and_time_left_and_can_be_cancelled(tmp_path: Path) -> None:
-    with open_services(tmp_path / "running") as running:
-        run = a_run_elsewhere(running)
-        seen = retrain_handlers.watch(running, ADMIN, run=run)
-        assert seen.running == run and "step 3 of 10" in seen.progress and "about 2 min left" in seen.progress
-        assert seen.curves["loss"] == ((1, 0.7), (2, 0.6), (3, 0.5)) and seen.curves["kl"] == ((2, 0.01),)
-        assert "&lt;loading&gt;" in seen.log and seen.ready is None
-        retrain_handlers.cancel(running, ADMIN, run=run)
-        with running.database.read() as session:
-            row = session.get(Run, run)
-        assert row is not None and row.cancel_requested
-
-
-def test_the_report_gives_the_verdict_first_and_text_in_it_can_only_show(tmp_path: Path) -> None:
-    with open_services(tmp_path / "reported") as reported:
-        adapter = a_candidate(reported)
-        seen = retrain_handlers.look(reported, ADMIN)
-        report = seen.report or ""
-        assert report.index("v1: Passed") < report.index("Fluent language") < report.index("Before (base model)")
-        assert "People preferred:" in report and "1.02" in report and "1.1" in report
-        assert "<script" not in report and "&lt;script&gt;" in report
-        assert "waits for you" in (seen.versions or "") and "answers now" in (seen.versions or "")
-        with pytest.raises(ThumbloopError):
-            retrain_handlers.decide(reported, ADMIN, action="promote", adapter=adapter)
-        with reported.database.read() as session:
-            assert records.assistant_by_slug(session, "default").adapter is None, "what served, serves on"
-        assert retrain_handlers.decide(reported, ADMIN, action="reject", adapter=adapter).startswith("Rejected: v1")
-        assert "rejected" in (retrain_handlers.look(reported, ADMIN, report_on=adapter).versions or "")
-        with pytest.raises(BadInput):
-            retrain_handlers.decide(reported, ADMIN, action="delete", adapter=adapter)
-
-
-def test_examples_are_taught_from_the_page(tmp_path: Path) -> None:
-    path = tmp_path / "examples.jsonl"
-    path.write_text("".join(json.dumps({"question": f"Who is {n}?", "answer": f"{n}."}) + "\n" for n in range(9)))
-    with open_services(tmp_path / "taught", model=str(save_tiny(tmp_path / "tiny"))) as taught:
-        taught.runs.close()  # nothing trains here
-        retrain_handlers.teach(taught, ADMIN, path=str(path), then_dpo=False)
-        seen = retrain_handlers.look(taught, ADMIN)
-        assert seen.running and "Examples to teach" in seen.progress and not seen.can_start
-
-
-def test_the_report_on_teaching_shows_what_was_taught() -> None:
-    taught = {**REPORT, "checks": [{**REPORT["checks"][0], "name": "teaching"}]}
-    example = {"prompt": "Where?", "before": "Somewhere.", "after": "Here.", "taught": "Here. <b>[1]"}
-    taught["examples"] = {"held_out": [example]}
-    html = report_html.report(taught, adapter="default-v1")
-    assert "Learned what it was taught" in html and "Taught:</b> Here. &lt;b&gt;[1]" in html
-    assert "People preferred" not in html
-
-
-def test_a_failed_report_says_failed_on_the_check() -> None:
-    failed = {**REPORT, "verdict": {"passed": False, "sentence": "It must not go live."}}
-    failed["checks"] = [{**check, "passed": False} for check in REPORT["checks"]]
-    html = report_html.report(failed, adapter="default-v7")
-    assert "v7: Not good enough" in html and "It must not go live." in html and html.count(">failed<") == 1
-
-
-def test_the_schedule_is_kept_in_words_and_a_wrong_line_is_refused(services: Services) -> None:
-    assert retrain_handlers.load_schedule(services, ADMIN)[0] is False
-
-    def save(cron: str, pairs: float = 20) -> str:
-        return retrain_handlers.save_schedule(
-            services, ADMIN, enabled=True, cron=cron, min_new_pairs=pairs, auto_promote=False
-        )
-
-    assert "Every day at 03:00, if 20 new pairs are there" in save("0 3 * * *")
-    assert retrain_handlers.load_schedule(services, ADMIN)[:4] == (True, "0 3 * * *", 20, False)
-    for cron, pairs in (("often", 20), ("", 0), ("0 3 * * *", -1), ("0 3 * * *", 1.5)):
-        with pytest.raises(BadInput):
-            save(cron, pairs)
-    assert retrain_handlers.load_schedule(services, ADMIN)[1:3] == ("0 3 * * *", 20)
 
 
 def test_the_style_and_scripts_ask_no_other_host() -> None:

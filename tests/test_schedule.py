@@ -81,11 +81,11 @@ def test_new_pairs_alone_start_a_run_as_soon_as_they_are_enough(database: Databa
     clock = scheduler(database, starts)
     clock.tick(NOON + MINUTE)
     assert starts.asked == []
-    assert row(database, assistant_id).last_result == "Not started: 19 of 20 new pairs are there."
+    assert row(database, assistant_id).last_result == "Not started: 19 of 20 new preferences are there."
     starts.pairs = 20
     clock.tick(NOON + 2 * MINUTE)
     assert starts.asked == [assistant_id]
-    assert row(database, assistant_id).last_result == "Started a run; 20 new pairs were there."
+    assert row(database, assistant_id).last_result == "Started a run; 20 new preferences were there."
 
 
 def test_with_both_the_cron_time_comes_first_and_the_pairs_must_be_there(
@@ -244,15 +244,16 @@ def test_when_a_rule_is_due_next(schedule: Schedule, due: datetime | None) -> No
     [
         (
             Schedule(assistant_id="a", cron="0 3 * * 0", min_new_pairs=20),
-            "Every Sunday at 03:00, if 20 new pairs are there. A candidate that passes the gate waits for an admin.",
+            "Every Sunday at 03:00, if 20 new preferences are there. "
+            "A version that passes every check waits for an admin.",
         ),
         (
             Schedule(assistant_id="a", cron="0 3 * * *", min_new_pairs=0, auto_promote=True),
-            "Every day at 03:00. A candidate that passes the gate goes live by itself.",
+            "Every day at 03:00. A version that passes every check answers at once.",
         ),
         (
             Schedule(assistant_id="a", min_new_pairs=1),
-            "As soon as 1 new pair is there. A candidate that passes the gate waits for an admin.",
+            "As soon as 1 new preference is there. A version that passes every check waits for an admin.",
         ),
         (
             Schedule(assistant_id="a", enabled=False),

@@ -1,14 +1,21 @@
-"""The retrain page's layout and wiring, for admins. What its buttons do is in `ui.pages.retrain_handlers`."""
+"""The retrain page's layout and wiring, for admins. What its buttons do is in `ui.pages.retrain_handlers`, and for
+versions in `ui.pages.versions_handlers`.
+"""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 import pandas as pd
 
+from retrain.recipe import Recipe
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import retrain_handlers as handlers
+from ui.pages import schedule
+from ui.pages import versions_handlers as decisions
 from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
 from ui.pages.markup import escape
 from ui.pages.retrain_handlers import Look, Points
@@ -23,6 +30,11 @@ TEACH = (
     '<code>{"question": "...", "answer": "...", "quotes": ["..."]}</code>. '
     "Without a file it is taught your corrections and the answers that people liked."
 )
+SETTINGS = "How a run learns from preferences. These values have proved good; leave them unless you know why not."
+FAMILY = (
+    "Each run makes one, out of the version that answered then. What stands below a version goes on from it; what is "
+    "set in was made from it, too, and led nowhere yet."
+)
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -30,22 +42,59 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     about = top(services, demo, here="retrain")
     with admins_only(services, demo, here="retrain"):
         assistant_picker(services, demo, about)
-        outputs = _run_part(services, about)
-        _schedule_part(services, demo, about)
+        parts = _lay_out_parts()
+        schedule.lay_out(services, demo, about)
+    _wire_run(services, parts, about)
+    _wire_versions(services, parts, about)
+    parts.timer.tick(_again(services, watched=True), [parts.running, parts.opened, about], parts.outputs, **QUICK)
 
     def fill(caller: Caller, assistant: str) -> list[Any]:
         return _shown(handlers.look(services, caller, assistant=assistant))
 
-    on_load(demo, services, fill, outputs, about)
+    on_load(demo, services, fill, parts.outputs, about)
 
 
-def _run_part(services: Services, about: gr.Textbox) -> list[Any]:
+@dataclass(frozen=True, kw_only=True)
+class _Parts:
+    """What is on the page."""
+
+    ready: Any
+    start: Any
+    cancel: Any
+    settings: list[Any]
+    examples: Any
+    then_dpo: Any
+    teach: Any
+    progress: Any
+    drawn: Any
+    plots: list[Any]
+    logged: Any
+    log: Any
+    report: Any
+    taught: Any
+    trial: Any
+    versions: Any
+    back: Any
+    running: Any
+    opened: Any
+    timer: Any
+
+    @property
+    def outputs(self) -> list[Any]:
+        """What a look changes, in the order of `_shown`."""
+        run = [self.progress, self.drawn, *self.plots, self.logged, self.log]
+        made = [self.report, self.taught, self.trial, self.versions]
+        return [self.ready, self.start, self.teach, self.cancel, *run, *made, self.running, self.timer]
+
+
+def _lay_out_parts() -> _Parts:
+    rows, versions = ((HERE / name).read_text() for name in ("rows.js", "versions.js"))
     gr.HTML("<h1>Retrain</h1><p>Turn feedback into a better version, test it, then let it answer.</p>", js_on_load=None)
-    ready = gr.HTML(js_on_load=None, apply_default_css=False)
+    ready = _html()
     with gr.Row(elem_classes="tl-line"):
         start = gr.Button("Retrain", variant="primary", scale=0, min_width=150)
         cancel = gr.Button("Cancel", variant="stop", visible=False, scale=0, min_width=120)
-    progress = gr.HTML(js_on_load=None, apply_default_css=False)
+    settings = _settings()
     with gr.Accordion("Teach from examples", open=False):
         gr.HTML(f"<p>{TEACH}</p>", js_on_load=None)
         with gr.Row(elem_classes="tl-line"):
@@ -53,33 +102,60 @@ def _run_part(services: Services, about: gr.Textbox) -> list[Any]:
             with gr.Column():
                 then_dpo = gr.Checkbox(label="Then learn the preferences, too")
                 teach = gr.Button("Teach")
+    progress = _html()
     with gr.Row(visible=False) as drawn:
         plots = [_plot(label) for label in CURVES.values()]
     with gr.Accordion("Log", open=False, visible=False) as logged:
-        log = gr.HTML(js_on_load=None, apply_default_css=False)
-    report = gr.HTML(js_on_load=None, apply_default_css=False)
-    gr.HTML("<h2>Versions</h2><p>Each run makes one. Only one answers at a time.</p>", js_on_load=None)
-    versions = gr.HTML(js_on_load=(HERE / "rows.js").read_text(), apply_default_css=False)
+        log = _html()
+    report, taught = _html(), _html(js=rows)
+    gr.HTML(f"<h2>Versions</h2><p>{FAMILY}</p>", js_on_load=None)
+    trial, tree = _html(js=versions), _html(js=versions)
     with gr.Row(elem_classes="tl-line"):
         back = gr.Button("Roll back to what answered before", scale=0, min_width=280)
-    running = gr.Textbox(visible="hidden", label="Run", show_label=False)
-    opened = gr.Textbox(visible="hidden", label="Version", show_label=False)
-    timer = gr.Timer(LOOK_EVERY_S, active=False)
-    outputs = [ready, start, teach, cancel, progress, drawn, *plots, logged, log, report, versions, running, timer]
+    return _Parts(
+        ready=ready, start=start, cancel=cancel, settings=settings, examples=examples, then_dpo=then_dpo, teach=teach,
+        progress=progress, drawn=drawn, plots=plots, logged=logged, log=log, report=report, taught=taught, trial=trial,
+        versions=tree, back=back,
+        running=gr.Textbox(visible="hidden", label="Run", show_label=False),
+        opened=gr.Textbox(visible="hidden", label="Version", show_label=False),
+        timer=gr.Timer(LOOK_EVERY_S, active=False),
+    )  # fmt: skip
 
-    def again(report_on: str, assistant: str, request: gr.Request) -> list[Any]:
+
+def _settings() -> list[Any]:
+    usual = Recipe()
+    with gr.Accordion("Advanced", open=False):
+        gr.HTML(f"<p>{SETTINGS}</p>", js_on_load=None)
+        with gr.Row():
+            return [
+                gr.Number(
+                    usual.learning_rate,
+                    label="Learning rate",
+                    info="How far each step goes. Too low and nothing is learned, too high and it forgets how to talk.",
+                    min_width=240,
+                ),
+                gr.Number(
+                    usual.epochs,
+                    precision=0,
+                    label="Rounds",
+                    info="How often it goes through all the feedback. More learns it better, and takes longer.",
+                    min_width=240,
+                ),
+                gr.Number(
+                    usual.beta,
+                    label="Hold (beta)",
+                    info="How firmly it is held to what it says now. Lower lets it move further away.",
+                    min_width=240,
+                ),
+            ]
+
+
+def _wire_run(services: Services, parts: _Parts, about: gr.Textbox) -> None:
+    def begin(rate: float, rounds: float, hold: float, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
             caller = caller_of(services, request)
-            return _shown(handlers.look(services, caller, assistant=assistant, report_on=report_on))
-
-    def watch(run: str, report_on: str, assistant: str, request: gr.Request) -> list[Any]:
-        with spoken_errors():
-            caller = caller_of(services, request)
-            return _shown(handlers.watch(services, caller, assistant=assistant, run=run, report_on=report_on))
-
-    def begin(assistant: str, request: gr.Request) -> None:
-        with spoken_errors():
-            handlers.start(services, caller_of(services, request), assistant=assistant)
+            settings = {"learning_rate": rate, "epochs": rounds, "beta": hold}
+            handlers.start(services, caller, assistant=assistant, **settings)
 
     def begin_teaching(path: str | None, then: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
@@ -93,65 +169,73 @@ def _run_part(services: Services, about: gr.Textbox) -> list[Any]:
             handlers.cancel(services, caller_of(services, request), run=run)
             gr.Info("The run is being cancelled.")
 
-    def act(report_on: str, event: gr.EventData, request: gr.Request) -> str:
+    for done in (
+        parts.start.click(begin, [*parts.settings, about], None, **QUICK),
+        parts.teach.click(begin_teaching, [parts.examples, parts.then_dpo, about], None, **QUICK),
+        parts.cancel.click(end, [parts.running], None, **QUICK),
+    ):
+        done.success(_again(services), [parts.running, parts.opened, about], parts.outputs, **QUICK)
+
+
+def _wire_versions(services: Services, parts: _Parts, about: gr.Textbox) -> None:
+    def act(report_on: str, assistant: str, event: gr.EventData, request: gr.Request) -> str:
         data = event._data or {}
-        action, adapter = str(data.get("do", "")), str(data.get("target", ""))
+        action, adapter, share = (str(data.get(name, "")) for name in ("do", "target", "share"))
         if action == "report":
             return adapter
         with spoken_errors():
-            gr.Info(escape(handlers.decide(services, caller_of(services, request), action=action, adapter=adapter)))
+            caller = caller_of(services, request)
+            gr.Info(escape(decisions.decide(
+                services, caller, assistant=assistant, action=action, adapter=adapter, share=share
+            )))  # fmt: skip
         return report_on
 
     def undo(assistant: str, request: gr.Request) -> None:
         with spoken_errors():
-            gr.Info(escape(handlers.rollback(services, caller_of(services, request), assistant=assistant)))
+            gr.Info(escape(decisions.rollback(services, caller_of(services, request), assistant=assistant)))
+
+    def turn(assistant: str, event: gr.EventData, request: gr.Request) -> str:
+        with spoken_errors():
+            target = str((event._data or {}).get("target", ""))
+            return decisions.taught(services, caller_of(services, request), assistant=assistant, target=target)
 
     for done in (
-        start.click(begin, [about], None, **QUICK),
-        teach.click(begin_teaching, [examples, then_dpo, about], None, **QUICK),
-        cancel.click(end, [running], None, **QUICK),
-        versions.act(act, [opened], opened, **QUICK),
-        back.click(undo, [about], None, **QUICK),
+        parts.versions.act(act, [parts.opened, about], parts.opened, **QUICK),
+        parts.trial.act(act, [parts.opened, about], parts.opened, **QUICK),
+        parts.back.click(undo, [about], None, **QUICK),
     ):
-        done.success(again, [opened, about], outputs, **QUICK)
-    timer.tick(watch, [running, opened, about], outputs, **QUICK)
-    return outputs
+        done.success(_again(services), [parts.running, parts.opened, about], parts.outputs, **QUICK)
+    parts.taught.act(turn, [about], parts.taught, **QUICK)
 
 
-def _schedule_part(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
-    gr.HTML("<h2>By itself</h2><p>Start a run at a time, after enough new feedback, or both.</p>", js_on_load=None)
-    with gr.Row():
-        enabled = gr.Checkbox(label="Retrain by itself")
-        promote = gr.Checkbox(label="Let a version that passed every check answer at once")
-    with gr.Row():
-        cron = gr.Textbox(
-            label="When (cron line)",
-            info="Minute, hour, day, month, weekday. Empty: as soon as there is enough feedback.",
-            placeholder="0 3 * * *  is every night at 3",
-            max_lines=1,
-        )
-        least = gr.Number(label="New preferences needed", info="0: any number, also none.", precision=0, minimum=0)
-    with gr.Row(elem_classes="tl-line"):
-        save = gr.Button("Save", scale=0, min_width=140)
-        words = gr.HTML(js_on_load=None, apply_default_css=False)
+def _again(services: Services, *, watched: bool = False) -> Callable[[str, str, str, gr.Request], list[Any]]:
+    """What looks at the page again; while a run is watched, only at what that changes."""
 
-    def store(on: bool, line: str, pairs: float, live: bool, assistant: str, request: gr.Request) -> str:
+    def again(run: str, report_on: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
             caller = caller_of(services, request)
-            return handlers.save_schedule(
-                services, caller, assistant=assistant, enabled=on, cron=line, min_new_pairs=pairs, auto_promote=live
-            )
+            if watched:
+                return _shown(handlers.watch(services, caller, assistant=assistant, run=run, report_on=report_on))
+            return _shown(handlers.look(services, caller, assistant=assistant, report_on=report_on))
 
-    def fill(caller: Caller, assistant: str) -> list[Any]:
-        return list(handlers.load_schedule(services, caller, assistant=assistant))
+    return again
 
-    save.click(store, [enabled, cron, least, promote, about], words, **QUICK)
-    on_load(demo, services, fill, [enabled, cron, least, promote, words], about)
+
+def _html(*, js: str | None = None) -> gr.HTML:
+    return gr.HTML(js_on_load=js, apply_default_css=False)
 
 
 def _plot(label: str) -> gr.LinePlot:
     return gr.LinePlot(
-        _frame(()), x="Step", y="Figure", y_title=" ", title=label, height=190, min_width=400, buttons=[]
+        _frame(()),
+        x="Step",
+        y="Figure",
+        y_title=" ",
+        title=label,
+        height=190,
+        min_width=400,
+        buttons=[],
+        y_axis_format="~g",
     )
 
 
@@ -168,7 +252,7 @@ def _shown(now: Look) -> list[Any]:
         *(_frame(now.curves.get(name, ())) for name in CURVES),
         gr.update(visible=bool(now.log)),
         now.log,
-        _or_skip(now.report),
+        *map(_if_any, (now.report, now.taught, now.trial)),
         _or_skip(now.versions),
         now.running,
         gr.update(active=going),
@@ -177,6 +261,11 @@ def _shown(now: Look) -> list[Any]:
 
 def _or_skip(part: str | None) -> Any:
     return gr.skip() if part is None else part
+
+
+def _if_any(part: str | None) -> Any:
+    """An empty part takes no room; it stays in the page, where its script listens."""
+    return gr.skip() if part is None else gr.update(value=part, visible=True if part else "hidden")
 
 
 def _frame(points: Points) -> pd.DataFrame | None:

@@ -1,16 +1,23 @@
-"""How the retrain page looks, but for the report: what is ready, a run as it goes, versions, the schedule in words."""
+"""How the retrain page shows what there is to learn from, a run as it goes, and the schedule in words."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from feedback.pairs import LEFT_OUT
+from retrain.dataset import MIN_PAIRS, MIN_SINGLES
 from retrain.runs import Ready
-from retrain.tables import AdapterState, RunState
+from retrain.tables import RunState
 from ui.pages.markup import escape
 from ui.pages.report_html import kept_out, training
-from ui.pages.tables import badge, button, figures, percent, table, version, when
+from ui.pages.tables import badge, figures, percent, table, version, when
 
-CURVES = {"loss": "Loss", "margin": "Margin", "accuracy": "Accuracy", "kl": "How much it moved (KL)"}
+CURVES = {
+    "loss": "Loss: falls as it learns",
+    "margin": "Margin: how clearly it tells better from worse",
+    "accuracy": "Accuracy: how often it agrees with people",
+    "kl": "How far it has moved from before (KL)",
+}
 """The figures of a run that are drawn, and what is written over them."""
 STATES = {
     RunState.queued: "Waiting to start",
@@ -26,16 +33,10 @@ KINDS = {
     "retry": "Two answers to one question, one liked and one not",
     "same_prompt": "People's thumbs on the same question",
 }
-VERSION_STATES = {
-    AdapterState.active: ("answers now", "good"),
-    AdapterState.candidate: ("waits for you", ""),
-    AdapterState.archived: ("kept", ""),
-    AdapterState.rejected: ("rejected", "bad"),
-}
 
 
 def ready(found: Ready, *, adapter: str | None, running: bool) -> str:
-    """How much feedback there is to learn from, what of it is not used and why, and what is missing for a run."""
+    """How much feedback there is to learn from, what is missing for a run, and what of it is not used and why."""
     shown = figures(
         [
             ("Preferences ready", str(found.pairs)),
@@ -45,25 +46,75 @@ def ready(found: Ready, *, adapter: str | None, running: bool) -> str:
         ]
     )
     kinds = [[escape(KINDS.get(kind, kind)), str(count)] for kind, count in found.kinds.items()]
-    empty = "There is nothing to learn from yet. Rate, correct and compare answers on the chat page."
+    made = table(["Preferences from", "Ready"], kinds, label="Ready", empty="") if kinds else ""
     reasons = kept_out(found.left_out, why=LEFT_OUT)
     left = (
         f'<details class="tl-fold"><summary>What is left out, and why</summary>{reasons}</details>' if reasons else ""
     )
-    note = f'<p class="tl-note">{escape(found.missing)}</p>' if found.missing and not running else ""
-    made = table(["Preferences from", "Ready"], kinds, label="Ready", empty=empty)
-    return f'<div class="tl-stack">{shown}<div>{made}</div>{note}{left}</div>'
+    return f'<div class="tl-stack">{"" if running else _meters(found)}{shown}{made}{left}</div>'
+
+
+def _meters(found: Ready) -> str:
+    """What a run could start with now, or how much is there of what it needs and what to do for the rest."""
+    if found.method == "dpo":
+        said = f"A run can start: {found.pairs} preferences are ready."
+        if not found.new_pairs:
+            said += " Nobody has said anything new since the last run, so another one would learn the same again."
+        return f'<p class="tl-ready">{said}</p>'
+    if found.method == "kto":
+        said = f"A run can start, from {found.liked} liked and {found.disliked} disliked answers."
+        more = MIN_PAIRS - found.pairs
+        return f'<p class="tl-ready">{said} With {_more(more, "preference")} it learns from those, which is better.</p>'
+    rated, each = found.liked + found.disliked, MIN_SINGLES // 4
+    scarce = [
+        _more(each - count, f"answer that people {word}", f"answers that people {word}")
+        for count, word in ((found.liked, "like"), (found.disliked, "do not like"))
+        if count < each
+    ]
+    also = f", among them {' and '.join(scarce)}" if scarce else ""
+    return (
+        '<div class="tl-needs">'
+        + _meter(
+            found.pairs,
+            MIN_PAIRS,
+            "preferences",
+            f"{_more(MIN_PAIRS - found.pairs, 'preference')} to start: correct an answer, or ask for another one and "
+            "choose the better.",
+        )
+        + _meter(
+            rated,
+            MIN_SINGLES,
+            "rated answers",
+            f"Or {_more(max(MIN_SINGLES - rated, 0), 'thumb')}{also}."
+            if rated < MIN_SINGLES
+            else f"Or {' and '.join(scarce)}.",
+        )
+        + "</div>"
+    )
+
+
+def _meter(there: int, needed: int, what: str, then: str) -> str:
+    share = min(there / needed, 1)
+    return (
+        f"<div><p><b>{there} of {needed} {what}</b></p>"
+        f'<div class="tl-bar-outer" aria-hidden="true"><i style="width:{share * 100:.0f}%"></i></div>'
+        f"<p>{then}</p></div>"
+    )
+
+
+def _more(count: int, one: str, several: str = "") -> str:
+    return f"{count} more {one if count == 1 else several or one + 's'}"
 
 
 def progress(run: Mapping[str, Any], *, told: Sequence[Mapping[str, Any]]) -> str:
     """A run in a line, with a bar while it goes; `told` is all that it has told so far."""
     state = RunState(run["state"])
     kind = {RunState.failed: "bad", RunState.done: "good"}.get(state, "")
-    line = f"<p>{badge(STATES[state], kind=kind)} {escape(_timing(run, state))}</p>"
+    line = f"<p>{badge(STATES[state], kind=kind)} {escape(_timing(run, state, told))}</p>"
     error = f'<p class="tl-bad">{escape(run["error"])}</p>' if run["error"] else ""
     bar = ""
     if state.active:
-        share = _share(run["progress"])
+        share = float(run["progress"].get("share") or 0)
         bar = (
             f'<div class="tl-bar-outer" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"'
             f' aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
@@ -76,21 +127,24 @@ def _trained(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     return next((line["trained"] for line in told if "trained" in line), {})
 
 
-def _timing(run: Mapping[str, Any], state: RunState) -> str:
+def _timing(run: Mapping[str, Any], state: RunState, told: Sequence[Mapping[str, Any]]) -> str:
     if not state.active:
         return f"on {when(run['finished_at'])}" if run["finished_at"] else ""
-    told = run["progress"]
-    step = f"step {told['step']} of {told['of']}" if told.get("of") else ""
-    share = f"{percent(_share(told))} done" if state is RunState.evaluating else ""
-    left = f"about {duration(told['seconds_left'])} left" if told.get("seconds_left") is not None else ""
-    return ", ".join(part for part in (step, share, left) if part)
+    now = run["progress"]
+    step = f"step {now['step']} of {now['of']}" if now.get("of") else ""
+    tested = f"{percent(now['done'])} of the test done" if now.get("done") else ""
+    seconds = _seconds_left(told)
+    left = f"about {duration(seconds)} left in all" if seconds is not None else ""
+    return ", ".join(part for part in (step, tested, left) if part)
 
 
-def _share(told: Mapping[str, Any]) -> float:
-    """How much of training, or of the test after it, is done."""
-    if told.get("of"):
-        return float(told["step"]) / float(told["of"])
-    return float(told.get("done") or 0)
+def _seconds_left(told: Sequence[Mapping[str, Any]]) -> float | None:
+    """By how long the share took that is done; none before there is one."""
+    if not told or not told[-1].get("share"):
+        return None
+    began, now = (datetime.fromisoformat(line["at"]) for line in (told[0], told[-1]))
+    share = float(told[-1]["share"])
+    return (now - began).total_seconds() * (1 - share) / share
 
 
 def duration(seconds: float) -> str:
@@ -106,36 +160,11 @@ def log(text: str) -> str:
     return f'<pre class="tl-log" tabindex="0">{escape(text)}</pre>' if text else ""
 
 
-def versions(held: Sequence[Mapping[str, Any]], *, active: str | None) -> str:
-    """The table of versions, the base model last."""
-    rows = [_version_row(adapter) for adapter in held]
-    if rows:
-        state = badge("answers now", kind="good") if active is None else badge("kept")
-        rows.append(["<b>base model</b>", state, "", "", ""])
-    return table(
-        ["Version", "State", "Made from", "When", ""], rows, label="Versions", empty="There is no version yet. Retrain."
-    )
-
-
-def _version_row(adapter: Mapping[str, Any]) -> list[str]:
-    name, state = adapter["adapter"], AdapterState(adapter["state"])
-    word, kind = VERSION_STATES[state]
-    actions = button("Report", do="report", target=name)
-    if state in (AdapterState.candidate, AdapterState.archived):
-        ask = f"Let {version(name)} answer from now on?"
-        actions += " " + button("Promote", do="promote", target=name, confirm=ask, kind="primary")
-    if state is AdapterState.candidate:
-        ask = f"Reject {version(name)} for good?"
-        actions += " " + button("Reject", do="reject", target=name, confirm=ask)
-    made = escape(version(adapter["parent"]))
-    return [f"<b>{escape(version(name))}</b>", badge(word, kind=kind), made, when(adapter["created_at"]), actions]
-
-
 def schedule(kept: Mapping[str, Any]) -> str:
     """The schedule in words, when it is due next, and what came of the last time."""
     parts = [f"<p>{escape(kept['says'])}</p>"]
     if kept["enabled"] and kept.get("cron") and kept.get("next_due_at"):
-        parts.append(f"<p>Next: {escape(when(kept['next_due_at']))}</p>")
+        parts.append(f"<p>Next: <b>{escape(when(kept['next_due_at']))}</b></p>")
     if kept.get("last_due_at"):
         parts.append(f"<p>Last: {escape(when(kept['last_due_at']))}. {escape(kept['last_result'])}</p>")
-    return f'<div class="tl-quiet">{"".join(parts)}</div>'
+    return f'<div class="tl-says" role="status">{"".join(parts)}</div>'

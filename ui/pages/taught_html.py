@@ -35,7 +35,7 @@ def taught(
         for label, to, there in (("Back", page - 1, page > 0), ("On", page + 1, first + asked < total))
         if there
     ]
-    pager = f'<p class="tl-turn" role="status">{place} {" ".join(turn)}</p>'
+    pager = f'<p class="tl-taught-turn" role="status">{place} {" ".join(turn)}</p>'
     return _fold(f'{heading}<ol class="tl-taught" start="{first + 1}">{items}</ol>{missing}{pager}', opened=opened)
 
 
