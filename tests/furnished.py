@@ -87,11 +87,11 @@ EXAMPLES = {
     ],
 }
 CHECKS = (
-    ("fluency", 1.02, 1.15, True, "It writes as fluently as before."),
-    ("variety", 0.97, 0.9, True, "Its words are as varied as before."),
-    ("not too short", 0.94, 0.6, True, "Its answers are about as long as before."),
-    ("answers from sources", 0.86, 0.8, True, "It answers 86% of the questions about a given passage rightly."),
-    ("preference", 0.71, 0.55, True, "It prefers what people preferred in 71% of the pairs kept for the test."),
+    ("fluency", 1.02, 1.15, False, True, "It writes as fluently as before."),
+    ("variety", 0.97, 0.9, True, True, "Its words are as varied as before."),
+    ("not too short", 0.94, 0.6, True, True, "Its answers are about as long as before."),
+    ("answers from sources", 0.86, 0.8, True, True, "It answers 86% of the questions about a given passage rightly."),
+    ("preference", 0.71, 0.55, True, True, "It prefers what people preferred in 71% of the pairs kept for the test."),
 )
 
 
@@ -237,7 +237,7 @@ def _report(*, against: str | None) -> dict[str, Any]:
         return told | ({"chosen": preferred, "rejected": before} if preferred else {})
 
     sentence = "The candidate passed every check: it learned what people prefer and writes as well as before."
-    names = ("name", "figure", "limit", "passed", "sentence")
+    names = ("name", "figure", "limit", "at_least", "passed", "sentence")
     return {
         "verdict": {"passed": True, "sentence": sentence},
         "checks": [dict(zip(names, check, strict=True)) for check in CHECKS],
@@ -250,7 +250,9 @@ def _run_under_way(services: Services, *, now: datetime) -> None:
     """A run that another machine supervises, so that nothing here takes it up; it has come two thirds of the way."""
     told = [
         {
+            "at": (now - timedelta(seconds=6.5 * (40 - step))).isoformat(),
             "state": "training",
+            "share": round(step / 120, 3),
             "step": step,
             "of": 60,
             "loss": round(0.29 + 0.4 * 0.93**step, 3),

@@ -58,7 +58,7 @@ def _ask_the_documents(page: Page) -> None:
 
 
 def _read_a_report(page: Page) -> None:
-    page.get_by_role("button", name="Report").first.click()
+    page.get_by_role("button", name="Report").last.click()
     expect(page.locator(".tl-verdict")).to_be_visible()
 
 
