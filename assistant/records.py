@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, update
+from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from assistant.database import new_id, utc_now
@@ -119,7 +119,22 @@ def conversation(session: Session, conversation_id: str, *, owner: str) -> Conve
 
 def delete_conversation(session: Session, conversation_id: str, *, owner: str) -> None:
     """Delete a conversation with its messages and what people thought of them. Raises `NotFound`."""
-    session.delete(conversation(session, conversation_id, owner=owner))
+    _delete_conversations(session, [conversation(session, conversation_id, owner=owner).id])
+
+
+def delete_conversations(session: Session, *, owner: str) -> int:
+    """Delete all of a person's conversations as `delete_conversation` does one; how many there were."""
+    return _delete_conversations(session, select(Conversation.id).where(Conversation.owner == owner))
+
+
+def _delete_conversations(session: Session, ids: Any) -> int:
+    """Messages first, and each for itself: SQLite follows no cascade along a thousand questions and answers."""
+    unsynchronized = {"synchronize_session": False}
+    theirs = col(Message.conversation_id).in_(ids)
+    session.exec(update(Message).where(theirs).values(parent_id=None), execution_options=unsynchronized)
+    session.exec(delete(Message).where(theirs), execution_options=unsynchronized)
+    gone = session.exec(delete(Conversation).where(col(Conversation.id).in_(ids)), execution_options=unsynchronized)
+    return int(gone.rowcount)
 
 
 def start_conversation(

@@ -1,7 +1,10 @@
 """Which rows count: a person's last one for a reply (or for two replies, in either order), unless it takes back.
 
-Queries only. Every reader of feedback starts from these, so that undo means the same to all of them.
+Queries only, of all people or of one `rater`. Every reader of feedback starts from these, so that undo means the same
+to all of them.
 """
+
+from typing import Any
 
 from sqlalchemy import case, func
 from sqlmodel import col, select
@@ -10,21 +13,27 @@ from sqlmodel.sql.expression import SelectOfScalar
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
 
 
-def ratings() -> SelectOfScalar[Rating]:
+def ratings(rater: str | None = None) -> SelectOfScalar[Rating]:
     """The thumbs that count."""
     last = select(func.max(Rating.id)).group_by(col(Rating.reply_id), col(Rating.rater))
-    return select(Rating).where(col(Rating.id).in_(last), Rating.value != Value.none)
+    return select(Rating).where(col(Rating.id).in_(_of(last, Rating, rater)), Rating.value != Value.none)
 
 
-def corrections() -> SelectOfScalar[Correction]:
+def corrections(rater: str | None = None) -> SelectOfScalar[Correction]:
     """The corrections that count."""
     last = select(func.max(Correction.id)).group_by(col(Correction.reply_id), col(Correction.rater))
-    return select(Correction).where(col(Correction.id).in_(last), Correction.text != "")
+    return select(Correction).where(col(Correction.id).in_(_of(last, Correction, rater)), Correction.text != "")
 
 
-def comparisons() -> SelectOfScalar[Comparison]:
+def comparisons(rater: str | None = None) -> SelectOfScalar[Comparison]:
     """The comparisons that count, ties included."""
     winner, loser = col(Comparison.winner_id), col(Comparison.loser_id)
     first, second = case((winner < loser, winner), else_=loser), case((winner < loser, loser), else_=winner)
     last = select(func.max(Comparison.id)).group_by(first, second, col(Comparison.rater))
-    return select(Comparison).where(col(Comparison.id).in_(last), Comparison.outcome != Outcome.none)
+    return select(Comparison).where(
+        col(Comparison.id).in_(_of(last, Comparison, rater)), Comparison.outcome != Outcome.none
+    )
+
+
+def _of(last: Any, table: Any, rater: str | None) -> Any:
+    return last if rater is None else last.where(table.rater == rater)
