@@ -37,6 +37,7 @@ from retrain.dataset import (
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Run, RunState
+from retrain.traces import erase
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +95,7 @@ class Runs:
     def open(self) -> None:
         """Take up what an earlier process left, and begin to work through the queue."""
         self._sweep()
+        erase(self._database, self._runs_dir)
         self._supervisor.open()
 
     def close(self) -> None:

@@ -23,6 +23,7 @@ from assistant.errors import NotFound, ThumbloopError
 from retrain.child import Child, how_it_died, last_told, read_json
 from retrain.dataset import RESULT
 from retrain.tables import ACTIVE_STATES, Run, RunState
+from retrain.traces import erase
 
 log = logging.getLogger(__name__)
 
@@ -245,6 +246,7 @@ class Supervisor:
             run.report, run.adapter = report, adapter
             end_run(run, state, now=self._now(), error=error)
         log.info("run %s is %s", run_id, state.value)
+        erase(self._database, self._runs_dir)
 
     def _abandon(self) -> None:
         if self._child is None:

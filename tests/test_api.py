@@ -78,6 +78,22 @@ def test_a_guest_retries_rates_corrects_and_compares(guest: Client) -> None:
     assert compared == {"winner": second["reply"], "loser": first["reply"], "outcome": "better"}
 
 
+def test_a_guest_takes_their_data_away_and_deletes_it(app: AppServer, guest: Client) -> None:
+    answer = ask(guest, "Is this kept?")
+    guest.predict(answer["reply"], "up", api_name="/rate")
+    with app.guest() as other:
+        theirs = ask(other, "Is theirs kept?")
+        data = guest.predict(api_name="/my_data")
+        assert [held["title"] for held in data["conversations"]] == ["Is this kept?"]
+        assert [one["reply"] for one in data["ratings"]] == [answer["reply"]]
+        with pytest.raises(AppError, match="must be one of everything, feedback"):
+            guest.predict("all of it", api_name="/forget")
+        assert guest.predict("feedback", api_name="/forget")["deleted"]["ratings"] == 1
+        assert guest.predict("everything", api_name="/forget")["deleted"]["messages"] == 2
+        assert guest.predict(api_name="/my_data")["conversations"] == []
+        assert other.predict(theirs["reply"], "up", api_name="/rate")["value"] == "up"
+
+
 def test_a_guest_cannot_touch_what_is_anothers(app: AppServer, guest: Client) -> None:
     with app.guest() as other:
         theirs = ask(other)
@@ -105,6 +121,8 @@ def test_every_address_is_known_here_and_admins_ones_refuse_others(guest: Client
         "correct",
         "compare",
         "source",
+        "my_data",
+        "forget",
     }
     for name in guarded:
         with pytest.raises(AppError, match=REFUSED):

@@ -21,6 +21,7 @@ from assistant.knowledge.fake_embedder import HashEmbedder
 from feedback import ratings
 from feedback.tables import Rating
 from retrain.runs import Runs
+from retrain.tables import Adapter
 from tests.builders import add_assistant, add_turn
 from ui import __version__, cli
 from ui.settings import Settings, flag_of
@@ -85,7 +86,14 @@ def test_users_come_and_go_with_what_they_said(run: Run, home: Path, answered: s
         ratings.rate(session, answered, rater=bob, value="down", any_owner=True)
         theirs = add_turn(session, records.assistant_by_slug(session, "default"), "Mine?", "Yes.", owner=bob).id
     assert run("users", "passwd", "bob", typed="tulips in march\n")[0] == 0
-    assert run("users", "remove", "bob", "--yes")[0] == 0
+    learner = home / "adapters" / "default-v1"
+    learner.mkdir(parents=True)
+    (learner / "rows.json").write_text('["rating:2"]')
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        session.add(Adapter(id="default-v1", assistant_id=asked.id, version=1, model="default", sha256="0"))
+    code, said, _ = run("users", "remove", "bob", "--yes")
+    assert code == 0 and said.startswith("Removed bob. Version v1 of") and "trains anew from the base model" in said
     with database.read() as session:
         assert session.exec(select(Rating.rater)).all() == ["ann"]
         assert session.connection().exec_driver_sql(f"SELECT count(*) FROM message WHERE id = '{theirs}'").scalar() == 0

@@ -173,7 +173,7 @@ def test_a_schedule_that_cannot_work_is_refused(shared: Services, changes: dict[
 
 @pytest.mark.parametrize("caller", [GUEST, Caller("m1", "ann", "member")])
 def test_only_admins_read_or_change_what_is_not_theirs(shared: Services, caller: Caller) -> None:
-    guarded = set(endpoints.__all__) - {"chat", "retry", "rate", "correct", "compare", "source"}
+    guarded = set(endpoints.__all__) - {"chat", "retry", "rate", "correct", "compare", "source", "my_data", "forget"}
     second = {"ingest": ([],), "delete_document": ("x",)}
     for name in guarded:
         with pytest.raises(NotAllowed):

@@ -11,13 +11,11 @@ from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from pwdlib import PasswordHash
-from sqlalchemy import delete
 from sqlmodel import Session, col, select
 
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotAllowed, NotFound
-from assistant.tables import Conversation
-from feedback import ratings
+from feedback import people
 from ui.tables import Account, AccountRole
 
 logger = logging.getLogger(__name__)
@@ -88,8 +86,7 @@ class Accounts:
             admins = session.exec(select(Account).where(Account.role == AccountRole.admin)).all()
             if account.role is AccountRole.admin and len(admins) == 1:
                 raise Conflict(f"{name!r} is the last admin and cannot be removed. Add another admin first.")
-            ratings.forget(session, account.id)
-            session.exec(delete(Conversation).where(col(Conversation.owner) == account.id))
+            people.forget_everything(session, account.id)
             session.delete(account)
         return account
 
@@ -97,6 +94,11 @@ class Accounts:
         """All accounts by name."""
         with self._database.read() as session:
             return session.exec(select(Account).order_by(col(Account.name))).all()
+
+    def by_name(self, name: str) -> Account:
+        """The account of that name. Raises `NotFound`."""
+        with self._database.read() as session:
+            return _known(session, name)
 
     def by_id(self, account_id: str) -> Account | None:
         """The account of an id, if it still exists."""

@@ -73,6 +73,8 @@ ADDRESSES = (
     Address(endpoints.correct, admin=False),
     Address(endpoints.compare, admin=False),
     Address(endpoints.source, admin=False),
+    Address(endpoints.my_data, admin=False),
+    Address(endpoints.forget, admin=False),
     Address(ingest),
     Address(endpoints.documents),
     Address(endpoints.delete_document),

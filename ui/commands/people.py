@@ -53,11 +53,22 @@ def remove(
     home: Home = None,
 ) -> None:
     """Remove an account with all that the person asked and rated."""
-    with _accounts(home) as accounts:
+    from ui import privacy
+    from ui.accounts import Accounts
+    from ui.home import prepare_home
+
+    settings = settings_of(home=home)
+    database = prepare_home(settings)
+    try:
+        accounts = Accounts(database)
+        learned = privacy.learned(database, settings, accounts.by_name(name).id)
         if not yes:
             typer.confirm(f"Remove {name}, with their conversations and ratings?", abort=True)
         accounts.remove(name)
-        out.print(f"Removed {name}.", highlight=False)
+        privacy.clean_up(database, settings)
+    finally:
+        database.close()
+    out.print(f"Removed {name}. {privacy.what_stays(learned)}".rstrip(), highlight=False, soft_wrap=True)
 
 
 @contextmanager

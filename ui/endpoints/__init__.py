@@ -7,6 +7,7 @@ from ui.endpoints.chat import chat, retry
 from ui.endpoints.documents import delete_document, documents, ingest
 from ui.endpoints.exchange import export
 from ui.endpoints.feedback import compare, correct, rate
+from ui.endpoints.mine import forget, my_data
 from ui.endpoints.retraining import (
     adapters,
     cancel,
@@ -32,7 +33,9 @@ __all__ = [
     "delete_document",
     "documents",
     "export",
+    "forget",
     "ingest",
+    "my_data",
     "promote",
     "rate",
     "reject",

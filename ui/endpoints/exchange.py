@@ -7,6 +7,7 @@ from pathlib import Path
 from assistant import records
 from feedback.exchange import FORMATS, export_rows
 from ui.endpoints import inputs
+from ui.privacy import exports_dir
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -19,7 +20,7 @@ def export(services: Services, caller: Caller, assistant: str, format: str = "pr
     """
     caller.require_admin()
     kind = inputs.choice(format, "format", FORMATS)
-    folder = services.settings.uploads_dir / "exports"
+    folder = exports_dir(services.settings)
     folder.mkdir(parents=True, exist_ok=True)
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, inputs.name(assistant, "assistant's name"))
