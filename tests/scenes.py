@@ -51,6 +51,17 @@ def _open_a_source(page: Page) -> None:
     expect(page.locator("#tl-thread mark").first).to_be_visible()
 
 
+def _take_back(page: Page) -> None:
+    page.locator(".tl-card summary").last.click()
+    page.get_by_role("button", name="Take back").last.click()
+    expect(page.get_by_role("button", name="Undo")).to_be_visible()
+
+
+def _ask_to_delete(page: Page) -> None:
+    page.get_by_role("button", name="Delete everything").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def _ask_the_documents(page: Page) -> None:
     page.get_by_placeholder("Type a question").fill("How long may I keep a drill?")
     page.get_by_role("button", name="Search").click()
@@ -75,6 +86,11 @@ SCENES = (
     Scene(name="source", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_a_source, whole=False),
     Scene(name="rating", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_the_form, whole=False),
     Scene(name="compare", address="/?c={undecided}", filled=".tl-choice", whole=False),
+    Scene(name="mine", address="/mine", filled=".tl-card", arrange=_take_back),
+    Scene(name="my-conversations", address="/mine?show=conversations", filled=".tl-mine .tl-table"),
+    Scene(name="kept", address="/mine?show=kept", filled=".tl-facts"),
+    Scene(name="delete", address="/mine?show=kept", filled=".tl-facts", arrange=_ask_to_delete, whole=False),
+    Scene(name="nothing-said", address="/mine", filled=".tl-nothing h2", admin=False, whole=False),
     Scene(name="documents", address="/documents", filled=".tl-page .tl-table", arrange=_ask_the_documents),
     Scene(name="feedback", address="/feedback", filled=".tl-page .tl-table"),
     Scene(name="retrain", address="/retrain", filled=DRAWN),

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from ui import api
-from ui.pages import assistant, chat, documents, feedback, retrain
+from ui.pages import assistant, chat, documents, feedback, mine, retrain
 from ui.services import Services
 
 HERE = Path(__file__).parent
@@ -25,12 +25,13 @@ def build(services: Services) -> gr.Blocks:
         api.register(services)
     with demo.route("Chat", "/embed", show_in_navbar=False):
         chat.lay_out(services, demo, alone=True)
-    for name, page in (
-        ("Documents", documents),
-        ("Feedback", feedback),
-        ("Retrain", retrain),
-        ("Assistant", assistant),
+    for name, path, page in (
+        ("My feedback", "/mine", mine),
+        ("Documents", "/documents", documents),
+        ("Feedback", "/feedback", feedback),
+        ("Retrain", "/retrain", retrain),
+        ("Assistant", "/assistant", assistant),
     ):
-        with demo.route(name, f"/{name.lower()}", show_in_navbar=False):
+        with demo.route(name, path, show_in_navbar=False):
             page.lay_out(services, demo)
     return demo

@@ -31,7 +31,12 @@ ADDRESS_JS = """(conversation) => {
   history.replaceState(null, "", address);
 }"""
 FROM_ADDRESS_JS = """() => ["c", "a"].map((name) => new URL(location.href).searchParams.get(name) || "")"""
-TO_END_JS = "() => setTimeout(() => window.scrollTo(0, document.documentElement.scrollHeight), 50)"
+KEPT = (
+    "<p>What you write and rate is kept on the machine that runs this. "
+    '<a href="./mine?show=kept"{target}>See and delete it</a></p>'
+)
+ELSEWHERE = ' target="_blank" rel="noopener"'
+"""Only the chat alone may be shown in a frame of another page."""
 TO_BOX_JS = """() => { if (window.top === window) document.querySelector("#tl-box textarea").focus(); }"""
 """A page that holds the chat in a frame keeps its own focus."""
 
@@ -57,7 +62,14 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
             container=False,
             elem_id="tl-box",
         )
+        gr.HTML(
+            KEPT.format(target=ELSEWHERE if alone else ""),
+            js_on_load=None,
+            apply_default_css=False,
+            elem_id="tl-privacy",
+        )
     conversation = gr.Textbox(visible="hidden", label="Conversation", show_label=False)
+    to_end = (HERE / "to_answer.js").read_text()
     outputs = [thread, live, box, conversation, listing]
 
     def send(message: str, held: str, assistant: str, request: gr.Request) -> Iterator[list[Any]]:
@@ -107,10 +119,10 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
     box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation, about], outputs, **QUICK)
     thread.act(act, [conversation], outputs, **QUICK)
     picked = listing.act(pick, [conversation, about], outputs, cancels=[sent, generated], **QUICK)
-    picked.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
+    picked.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
     loaded = demo.load(show, [conversation, about], outputs, js=FROM_ADDRESS_JS, **QUICK)
-    loaded.then(None, js=TO_END_JS, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
+    loaded.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
 
 
 def _shown(view: View) -> list[Any]:

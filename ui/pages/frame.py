@@ -36,7 +36,9 @@ SIGN_IN_FIRST = (
 
 def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
     """The bar on top: where one can go, and who one is. Links stay with the assistant that the page is about."""
-    links = [("Chat", "")] + (list(NAVIGATION) if caller is not None and caller.is_admin else [])
+    links = [("Chat", ""), ("My feedback", "mine")] + (
+        list(NAVIGATION) if caller is not None and caller.is_admin else []
+    )
     about = f"?{urlencode({'a': assistant})}" if assistant else ""
     nav = "".join(
         f'<a href="./{path}{escape(about)}"{" aria-current=page" if path == here else ""}>{escape(name)}</a>'
