@@ -7,7 +7,7 @@ whatever is killed, what was asked and answered so far is there.
 import logging
 import secrets
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from assistant import records
+from assistant import golden, records
 from assistant.citations import Checked, check
 from assistant.database import Database, new_id
 from assistant.engine import Engine, Piece, Sampling, Weights
@@ -23,7 +23,7 @@ from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, Thumblo
 from assistant.grounding import Grounding, Retriever
 from assistant.prompt import ChatMessage, encode_messages
 from assistant.quoting import stream_quoting
-from assistant.tables import Assistant, Conversation, Focus, Message, Reply, ReplyState, Role
+from assistant.tables import Assistant, Conversation, Focus, GoldenKind, Message, Reply, ReplyState, Role
 from assistant.trial import adapters_for
 
 logger = logging.getLogger(__name__)
@@ -90,13 +90,15 @@ class Chat:
         with self._database.read() as session:
             asked = records.assistant_by_slug(session, assistant)
             earlier: list[Message] = []
+            better: dict[str, str] = {}
             if conversation is not None:
                 held = records.conversation(session, conversation, owner=owner)
                 if held.assistant_id != asked.id:
                     raise BadInput("This conversation is with another assistant. Start a new one to ask this one.")
                 earlier = records.thread(session, conversation)
-        goes_in = conversation or new_id()
-        plan = self._plan(asked, question, earlier, asked_at, conversation=goes_in)
+                better = golden.instead_of(session, [message.id for message in earlier], reader=owner)
+        goes_in, history = conversation or new_id(), _history(earlier, better)
+        plan = self._plan(asked, question, history, asked_at, conversation=goes_in, reader=owner)
         with self._database.write() as session:
             if conversation is None:
                 held = records.start_conversation(
@@ -129,10 +131,17 @@ class Chat:
         yield from self._stream(plan, held.id, second)
 
     def _plan(
-        self, asked: Assistant, question: str, earlier: Sequence[Message], asked_at: float, *, conversation: str
+        self,
+        asked: Assistant,
+        question: str,
+        history: Sequence[ChatMessage],
+        asked_at: float,
+        *,
+        conversation: str,
+        reader: str,
     ) -> _Plan:
         weights, adapter = self._weights(asked, conversation)
-        prompt = self.grounding.compose(asked, question, history=_history(earlier))
+        prompt = self.grounding.compose(asked, question, history=history, reader=reader)
         sampling = self._sampling(asked)
         return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
 
@@ -178,9 +187,10 @@ class Chat:
         yield writing.turn(done=True)
 
     def _pieces(self, plan: _Plan) -> Generator[Piece, None, None]:
-        if plan.sources and self.grounding.focus(plan.assistant) is Focus.sentences:
+        quotable = [source for source in plan.sources if source.get("golden") != GoldenKind.approved]
+        if quotable and self.grounding.focus(plan.assistant) is Focus.sentences:
             return stream_quoting(
-                self._engine, plan.ids, weights=plan.weights, sampling=plan.sampling, sources=plan.sources
+                self._engine, plan.ids, weights=plan.weights, sampling=plan.sampling, sources=quotable
             )
         return self._engine.stream(plan.ids, weights=plan.weights, sampling=plan.sampling)
 
@@ -264,9 +274,13 @@ def _checked(message: str) -> str:
     return question
 
 
-def _history(earlier: Sequence[Message]) -> list[ChatMessage]:
+def _history(earlier: Sequence[Message], better: Mapping[str, str]) -> list[ChatMessage]:
+    """The turns before a question, where somebody said what an answer should have been, with that."""
     turns: list[ChatMessage] = []
     for question, answer in zip(earlier[::2], earlier[1::2], strict=False):
         if answer.text.strip():
-            turns += [{"role": "user", "content": question.text}, {"role": "assistant", "content": answer.text}]
+            turns += [
+                {"role": "user", "content": question.text},
+                {"role": "assistant", "content": better.get(answer.id, answer.text)},
+            ]
     return turns

@@ -105,6 +105,11 @@ class Claim:
     numbers: tuple[int, ...] = ()
 
 
+def without_marks(reply: str) -> str:
+    """A reply without its marks and the white space before them, for where its sources are not at hand."""
+    return re.sub(rf"[ \t]*{MARKS.pattern}", "", reply).strip()
+
+
 def read(reply: str) -> list[Claim]:
     """The claims of a reply in order. Code is none, and marks in it are left alone."""
     return _Reader(reply).claims()

@@ -3,23 +3,20 @@
 Chat composes every turn by this, and teaching every example, so that training sees what serving sees.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from assistant.demonstrations import MAX_EXAMPLES, NEAR, Demonstration, demonstrate
 from assistant.engine import Engine
 from assistant.knowledge import Passage
-from assistant.prompt import ChatMessage, compose
+from assistant.knowledge.examples import Example
+from assistant.prompt import ChatMessage, compose, encode_text
+from assistant.questions import search_query
 from assistant.tables import Assistant, Focus
 
 SMALL_PARAMETERS = 1_000_000_000
 """Models with fewer answer from sentences, unless the assistant says otherwise."""
-_REFERS_BACK = re.compile(
-    r"^\W*(?:and|but|so|what about|how about|why|since when)\b|"
-    r"\b(?:it|its|he|him|his|she|her|hers|they|them|their|theirs|that|those|these|this|there|then|one|ones)\b",
-    re.IGNORECASE,
-)
 
 
 class Retriever(Protocol):
@@ -33,6 +30,9 @@ class Retriever(Protocol):
     ) -> Sequence[Passage]: ...
     def locate(self, assistant_id: str, quote: str) -> Passage: ...
     def has_documents(self, assistant_id: str) -> bool: ...
+    def examples(
+        self, assistant_id: str, question: str, *, reader: str, limit: int, least: float
+    ) -> Sequence[Example]: ...
 
 
 @dataclass(frozen=True)
@@ -60,27 +60,37 @@ class Grounding:
         system: str | None = None,
         passages: Sequence[Passage] | None = None,
         quotes: Sequence[str] = (),
+        reader: str | None = None,
     ) -> Grounded:
         """The prompt for a question to an assistant, within its budget of tokens.
 
         Given `passages` are taken as they are, also none. `quotes` are sentences that must be among the sources: one
-        that was not found takes the place of the last. Raises `BadInput` for a question or quotes that do not fit,
-        `ModelUnavailable`.
+        that was not found takes the place of the last. Golden answers near the question that may serve `reader` go in
+        as `assistant.demonstrations` tells; without a reader there are none. Raises `BadInput` for a question or quotes
+        that do not fit, `ModelUnavailable`.
         """
         grounded = passages is None and asked.passages > 0
         found = list(self._retrieve(asked, question, history) if grounded else passages or ())
         found = self._with_quotes(asked, found, quotes)
         room = min(asked.context_tokens, self._engine.context_tokens(asked.model)) - asked.max_new_tokens
+        shown = [] if reader is None else self._demonstrations(asked, question, history, reader=reader, room=room)
+        offered = [*(each.passage for each in shown if each.is_source), *found]
+        turns = [message for each in reversed(shown) for message in each.turn]
         prompt = compose(
             self._engine.tokenizer(asked.model),
             question,
             system=asked.system_prompt if system is None else system,
-            history=history,
-            passages=found,
-            searched=grounded and not found and self._knowledge.has_documents(asked.id),
+            history=[*history, *turns],
+            passages=offered,
+            searched=grounded and not offered and self._knowledge.has_documents(asked.id),
             budget=room,
         )
-        sources = [_source(n, passage) for n, passage in enumerate(found[: prompt.passages], 1)]
+        sources = [_source(n, passage) for n, passage in enumerate(offered[: prompt.passages], 1)]
+        for source, each in zip(sources, (each for each in shown if each.is_source), strict=False):
+            source |= each.told
+        if len(prompt.messages) >= len(turns) + 2:
+            liked = (each for each in shown if not each.is_source)
+            sources += [_source(n, each.passage) | each.told for n, each in enumerate(liked, len(sources) + 1)]
         return Grounded(prompt.messages, prompt.ids, sources)
 
     def focus(self, asked: Assistant) -> Focus:
@@ -100,6 +110,15 @@ class Grounding:
         query = search_query(question, history)
         return self.search(asked, query, limit=asked.passages, min_score=asked.min_score)
 
+    def _demonstrations(
+        self, asked: Assistant, question: str, history: Sequence[ChatMessage], *, reader: str, room: int
+    ) -> list[Demonstration]:
+        query, tokenizer = search_query(question, history), self._engine.tokenizer(asked.model)
+        near = self._knowledge.examples(asked.id, query, reader=reader, limit=MAX_EXAMPLES, least=NEAR)
+        return demonstrate(
+            near, question=question, reader=reader, room=room, count=lambda text: len(encode_text(tokenizer, text))
+        )
+
     def _with_quotes(self, asked: Assistant, found: list[Passage], quotes: Sequence[str]) -> list[Passage]:
         missing = [quote for quote in quotes if not any(quote in passage.text for passage in found)]
         if not missing:
@@ -108,14 +127,6 @@ class Grounding:
         kept = [passage for passage in found if any(quote in passage.text for quote in quotes)]
         others = [passage for passage in found if passage not in kept][: max(0, asked.passages - len(kept + placed))]
         return [passage for passage in found if passage in kept or passage in others] + placed
-
-
-def search_query(question: str, history: Sequence[ChatMessage]) -> str:
-    """What to search for: the question, after the one before it where it refers back (`And how much is it?`)."""
-    asked_before = [turn["content"] for turn in history if turn["role"] == "user"]
-    if asked_before and _REFERS_BACK.search(question):
-        return f"{asked_before[-1]}\n{question}"
-    return question
 
 
 def _source(n: int, passage: Passage) -> dict[str, Any]:

@@ -71,4 +71,5 @@ def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> list[Mapping[st
 
 
 def _quotation(source: Mapping[str, Any]) -> str:
-    return f'"{" ".join(source["text"].split())}" [{source["n"]}]'
+    words = " ".join(source["text"].split()).replace('"', "'")
+    return f'"{words}" [{source["n"]}]'

@@ -1,4 +1,4 @@
-"""The tables of what answers: assistants, documents and chunks, conversations, messages, and how replies were made."""
+"""The tables of what answers: assistants, documents and chunks, conversations and how replies were made, examples."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -154,3 +154,30 @@ class Reply(SQLModel, table=True):
     """Seconds from the question to the first token, retrieval included."""
     total_s: float | None = None
     error: str = ""
+
+
+class GoldenKind(StrEnum):
+    """How an answer became golden."""
+
+    corrected = "corrected"
+    approved = "approved"
+
+
+class GoldenAnswer(SQLModel, table=True):
+    """A question and an answer worth imitating where a question is near to it. It never changes but by a new id."""
+
+    __table_args__ = (UniqueConstraint("assistant_id", "key"),)
+    id: str = Field(default_factory=new_id, primary_key=True)
+    assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
+    key: str
+    """By which its maker replaces or removes it."""
+    reply_id: str | None = Field(default=None, foreign_key="message.id", index=True, ondelete="CASCADE")
+    """The reply that it mends or repeats: it goes when that goes."""
+    kind: GoldenKind = Field(sa_type=state_type(GoldenKind))
+    question: str
+    answer: str
+    asker: str = ""
+    """Opaque id of whose question it is; nobody else is shown the question."""
+    reader: str | None = None
+    """Opaque id of the only person whom it serves; none: everybody."""
+    created_at: datetime = Field(default_factory=utc_now)

@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import cast
 
 from sqlalchemy import union
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from assistant.prompt import ChatMessage
@@ -48,6 +49,8 @@ class Thumb:
     reply: str
     rater: str
     up: bool
+    for_all: bool = False
+    """Whether it may act for everybody at once."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,7 @@ class CorrectedText:
     reply: str
     rater: str
     text: str
+    for_all: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,22 +85,27 @@ class Evidence:
     choices: tuple[Choice, ...] = ()
 
 
-def gather(session: Session, assistant_id: str) -> Evidence:
-    """The evidence on an assistant, as it counts now, in the order in which it was given."""
-    answers = {answer.id: answer for answer in _answers(session, assistant_id)}
+def gather(session: Session, assistant_id: str, *, question: str | None = None) -> Evidence:
+    """The evidence on an assistant, as it counts now, in the order in which it was given.
+
+    With `question`, only that on answers to messages of exactly these words.
+    """
+    answers = {answer.id: answer for answer in _answers(session, assistant_id, question)}
     theirs = select(Message.id).join(Conversation).where(Conversation.assistant_id == assistant_id)
+    if question is not None:
+        theirs = theirs.where(col(Message.parent_id).in_(select(Message.id).where(Message.text == question)))
     ratings = counting.ratings().where(col(Rating.reply_id).in_(theirs)).order_by(col(Rating.id))
     corrections = counting.corrections().where(col(Correction.reply_id).in_(theirs)).order_by(col(Correction.id))
     comparisons = counting.comparisons().where(col(Comparison.winner_id).in_(theirs)).order_by(col(Comparison.id))
     return Evidence(
         answers=tuple(answers.values()),
         thumbs=tuple(
-            Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up)
+            Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up, r.for_all)
             for r in session.exec(ratings)
             if r.reply_id in answers
         ),
         corrections=tuple(
-            CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text)
+            CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text, c.for_all)
             for c in session.exec(corrections)
             if c.reply_id in answers
         ),
@@ -108,7 +117,7 @@ def gather(session: Session, assistant_id: str) -> Evidence:
     )
 
 
-def _answers(session: Session, assistant_id: str) -> Iterator[Answer]:
+def _answers(session: Session, assistant_id: str, question: str | None) -> Iterator[Answer]:
     judged = union(
         select(Rating.reply_id), select(Correction.reply_id), select(Comparison.winner_id), select(Comparison.loser_id)
     )
@@ -123,6 +132,9 @@ def _answers(session: Session, assistant_id: str) -> Iterator[Answer]:
         )
         .order_by(col(Message.created_at), col(Message.id))
     )
+    if question is not None:
+        asked = aliased(Message)
+        query = query.join(asked, col(asked.id) == col(Message.parent_id)).where(asked.text == question)
     for message, made in session.exec(query):
         if message.text.strip():
             yield Answer(

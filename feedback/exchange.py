@@ -17,7 +17,7 @@ from assistant.errors import BadInput
 from assistant.prompt import ChatMessage
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
-from feedback import counting, ratings
+from feedback import counting, golden, ratings
 from feedback.evidence import gather
 from feedback.likeness import normal
 from feedback.pairs import Pair, Single, build_pairs
@@ -71,6 +71,7 @@ def import_rows(session: Session, assistant_id: str, lines: Iterable[str], *, ra
                 already_there += 1
         except BadInput as exc:
             problems.append(f"Line {number}: {exc}")
+    golden.refresh(session, assistant_id)
     return ImportResult(added, already_there, tuple(problems))
 
 

@@ -19,6 +19,10 @@ class Lesson:
     answer: str
     rows: tuple[str, ...]
     conversations: tuple[str, ...] = ()
+    replies: tuple[str, ...] = ()
+    """Ids of the replies that it mends or repeats."""
+    corrects: bool = False
+    """Whether a person wrote it; else they liked it."""
 
 
 def build_lessons(evidence: Evidence) -> tuple[Lesson, ...]:
@@ -36,6 +40,8 @@ def _of_correction(claim: Claim) -> Lesson:
         answer=claim.chosen,
         rows=tuple(f"{table}:{number}" for table, number in claim.rows),
         conversations=claim.conversations,
+        replies=claim.replies,
+        corrects=True,
     )
 
 
@@ -51,4 +57,5 @@ def _approved(evidence: Evidence, *, corrected_prompts: Container[object]) -> It
                 answer=poll.answer.text,
                 rows=tuple(f"rating:{vote.row}" for vote in poll.votes),
                 conversations=tuple(dict.fromkeys(vote.answer.conversation for vote in poll.votes)),
+                replies=tuple(dict.fromkeys((poll.answer.id, *(vote.answer.id for vote in poll.votes)))),
             )

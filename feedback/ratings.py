@@ -8,14 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from sqlalchemy import delete, or_
+from sqlalchemy import delete, or_, union
 from sqlmodel import Session, col, select
 
 from assistant import records
 from assistant.errors import BadInput, Conflict
-from assistant.tables import Message, ReplyState
-from feedback import counting
-from feedback.tables import Comparison, Correction, Outcome, Rating, Value
+from assistant.tables import Conversation, Message, ReplyState
+from feedback import counting, golden
+from feedback.tables import IMPORTER, Comparison, Correction, Outcome, Rating, Value
 
 Kind = TypeVar("Kind", Value, Outcome)
 
@@ -66,11 +66,13 @@ def rate(
     reasons: Iterable[str] = (),
     comment: str = "",
     any_owner: bool = False,
+    for_all: bool = False,
 ) -> bool:
     """Store a thumb; whether a row was added. `none` takes the thumb back.
 
-    The reply must stand in one of the rater's own conversations, unless `any_owner`. Raises `BadInput`, `NotFound`, and
-    `Conflict` for a reply that is still being written.
+    The reply must stand in one of the rater's own conversations, unless `any_owner`. What becomes golden by it is given
+    as an example in everybody's conversations with `for_all`, otherwise in the rater's own. Raises `BadInput`,
+    `NotFound`, and `Conflict` for a reply that is still being written.
     """
     value = _member(Value, value)
     chosen = _reasons(value, reasons)
@@ -82,15 +84,17 @@ def rate(
     last = session.exec(query).first() or Rating(reply_id=reply_id, rater=rater, value=Value.none)
     if (last.value, last.reasons, last.comment) == (value, chosen, comment):
         return False
-    session.add(Rating(reply_id=reply_id, rater=rater, value=value, reasons=chosen, comment=comment))
-    session.flush()
+    row = Rating(reply_id=reply_id, rater=rater, value=value, reasons=chosen, comment=comment, for_all=for_all)
+    _add(session, row, about=reply_id)
     return True
 
 
-def correct(session: Session, reply_id: str, *, rater: str, text: str, any_owner: bool = False) -> bool:
+def correct(
+    session: Session, reply_id: str, *, rater: str, text: str, any_owner: bool = False, for_all: bool = False
+) -> bool:
     """Store what a reply should have said; whether a row was added. An empty text takes it back.
 
-    Raises as `rate` does.
+    It is a golden answer from then on, for whom `rate` tells. Raises as `rate` does.
     """
     text = _text(text, what="correction", at_most=MAX_CORRECTION_CHARS)
     message = _rateable(session, reply_id, rater=rater, any_owner=any_owner)
@@ -99,8 +103,7 @@ def correct(session: Session, reply_id: str, *, rater: str, text: str, any_owner
     query = select(Correction.text).where(Correction.reply_id == reply_id, Correction.rater == rater)
     if (session.exec(query.order_by(col(Correction.id).desc())).first() or "") == text:
         return False
-    session.add(Correction(reply_id=reply_id, rater=rater, text=text))
-    session.flush()
+    _add(session, Correction(reply_id=reply_id, rater=rater, text=text, for_all=for_all), about=reply_id)
     return True
 
 
@@ -132,8 +135,8 @@ def compare(
     if outcome is (last.outcome if last else Outcome.none):
         if last is None or outcome is not Outcome.better or last.winner_id == winner_id:
             return False
-    session.add(Comparison(winner_id=winner_id, loser_id=loser_id, rater=rater, outcome=outcome))
-    session.flush()
+    row = Comparison(winner_id=winner_id, loser_id=loser_id, rater=rater, outcome=outcome)
+    _add(session, row, about=winner_id)
     return True
 
 
@@ -166,11 +169,33 @@ def _seen(opinion: Opinion, *, tie: bool, better_than: str = "", worse_than: str
 
 
 def forget(session: Session, rater: str) -> int:
-    """Delete all that a person said of any reply, history included; the number of rows."""
-    return sum(
+    """Delete all that a person said of any reply, history and golden answers included; the number of rows."""
+    about = union(
+        *(
+            select(reply).where(col(table.rater) == rater)
+            for table, reply in (
+                (Rating, Rating.reply_id),
+                (Correction, Correction.reply_id),
+                (Comparison, Comparison.winner_id),
+            )
+        )
+    )
+    judged = select(Conversation.assistant_id).join(Message).where(col(Message.id).in_(about)).distinct()
+    assistants = session.exec(judged).all()
+    deleted = sum(
         int(session.exec(delete(table).where(col(table.rater) == rater)).rowcount)
         for table in (Rating, Correction, Comparison)
     )
+    for assistant_id in assistants:
+        golden.refresh(session, assistant_id)
+    return deleted
+
+
+def _add(session: Session, row: Rating | Correction | Comparison, *, about: str) -> None:
+    session.add(row)
+    session.flush()
+    if row.rater != IMPORTER:  # an import brings thousands of rows, and looks at all of them once at its end
+        golden.refresh_of_reply(session, about)
 
 
 def storable(text: str) -> str:

@@ -41,6 +41,8 @@ class Rating(SQLModel, table=True):
     value: Value = Field(sa_type=state_type(Value))
     reasons: list[str] = Field(default_factory=list, sa_column=Column(JSON, nullable=False))
     comment: str = ""
+    for_all: bool = False
+    """Whether it may act for everybody at once; otherwise in the rater's own conversations only."""
     created_at: datetime = Field(default_factory=utc_now)
 
 
@@ -52,6 +54,8 @@ class Correction(SQLModel, table=True):
     reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
     rater: str = Field(index=True)
     text: str
+    for_all: bool = False
+    """Whether it may act for everybody at once; otherwise in the rater's own conversations only."""
     created_at: datetime = Field(default_factory=utc_now)
 
 

@@ -13,6 +13,7 @@ from assistant.engine import Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, NotFound
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge import Passage
+from assistant.knowledge.examples import Example
 from assistant.prompt import encode_messages
 from assistant.tables import Message, Reply, ReplyState
 
@@ -37,6 +38,10 @@ class FakeKnowledge:
 
     def has_documents(self, assistant_id: str) -> bool:
         return bool(assistant_id and self.passages)
+
+    def examples(self, assistant_id: str, question: str, *, reader: str, limit: int, least: float) -> Sequence[Example]:
+        assert assistant_id and question and reader and limit and least
+        return []
 
 
 class FailingEngine(FakeEngine):

@@ -13,6 +13,7 @@ from assistant.errors import BadInput, NotFound
 from assistant.fake_engine import FakeEngine
 from assistant.grounding import Grounding
 from assistant.knowledge import Passage, Upload
+from assistant.knowledge.examples import Example
 from assistant.prompt import encode_messages
 from assistant.tables import Assistant
 from feedback.lessons import Lesson
@@ -37,6 +38,10 @@ class Found:
 
     def has_documents(self, assistant_id: str) -> bool:
         return bool(assistant_id)
+
+    def examples(self, assistant_id: str, question: str, **_: Any) -> Sequence[Example]:
+        assert assistant_id and question
+        return []
 
 
 def passage(text: str) -> Passage:

@@ -8,10 +8,11 @@ from assistant import records
 from assistant.database import Database
 from assistant.errors import NotFound
 from assistant.fake_engine import FakeEngine
-from assistant.grounding import Grounding, search_query
+from assistant.grounding import Grounding
 from assistant.knowledge import Knowledge, Upload
 from assistant.knowledge.fake_embedder import HashEmbedder
 from assistant.prompt import NO_SOURCES_HEADER, SOURCES_HEADER, encode_messages
+from assistant.questions import search_query
 from assistant.tables import Assistant, Focus
 
 HARBOUR = b"""# Harbour

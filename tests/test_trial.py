@@ -12,6 +12,7 @@ from assistant.engine import Weights
 from assistant.errors import AdapterRefused, ModelUnavailable, ThumbloopError
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge import Passage
+from assistant.knowledge.examples import Example
 from assistant.tables import Assistant
 from assistant.trial import adapters_for, takes_part
 
@@ -29,6 +30,10 @@ class NoKnowledge:
 
     def has_documents(self, assistant_id: str) -> bool:
         return not assistant_id
+
+    def examples(self, assistant_id: str, question: str, *, reader: str, limit: int, least: float) -> Sequence[Example]:
+        assert assistant_id and question and reader and limit and least
+        return []
 
 
 class Refusing(FakeEngine):

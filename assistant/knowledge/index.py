@@ -4,7 +4,7 @@ It is told what there is (`update`) and stores no text: the database is the trut
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -126,14 +126,38 @@ class Index:
             if progress:
                 progress(first + len(batch), len(entries))
 
+    def kept(self, key: str) -> dict[str, Vectors]:
+        """The vectors stored under a key, by id; none if they are damaged."""
+        try:
+            return self._vectors.all(key)
+        except ChromaError:
+            logger.warning("the vectors of %s are damaged and are made anew", key, exc_info=True)
+            self._vectors.drop(key)
+            return {}
+
+    def keep(self, key: str, texts: Mapping[str, str]) -> dict[str, Vectors]:
+        """Embed texts of any length, and store their vectors under a key."""
+        if not texts:
+            return {}
+        short = [id_ for id_, text in texts.items() if self._embedder.count(text) <= self._embedder.max_tokens]
+        vectors = dict(zip(short, self._embedder.embed([texts[id_] for id_ in short]), strict=True))
+        vectors |= {id_: self.embed_query(text) for id_, text in texts.items() if id_ not in vectors}
+        self._vectors.add(key, list(vectors), np.stack(list(vectors.values())))
+        return vectors
+
+    def discard(self, key: str, ids: Collection[str]) -> None:
+        """Remove vectors that `keep` stored."""
+        if ids:
+            self._vectors.delete(key, sorted(ids))
+
     def drop(self, key: str) -> None:
-        """Forget all chunks of an assistant."""
+        """Forget all that is stored under a key, as the chunks of an assistant."""
         self._views.pop(key, None)
         self._vectors.drop(key)
 
     def search(self, key: str, query: str) -> list[Hit]:
         """The chunks for a question, best first by fused rank; their scores are cosines and need not fall."""
-        view, vector = self._views[key], self._embed_query(query)
+        view, vector = self._views[key], self.embed_query(query)
         dense, words = self._nearest(key, view, vector), view.best_by_words(query)
         scores = {hit.id: hit.score for hit in dense}
         missing = [id_ for id_ in words if id_ not in scores]
@@ -143,12 +167,12 @@ class Index:
 
     def search_among(self, key: str, query: str, ids: Sequence[str]) -> list[Hit]:
         """The best of these chunks by meaning alone; those that are not in the index are left out."""
-        cosines = self._vectors.cosines(key, self._embed_query(query), ids)
+        cosines = self._vectors.cosines(key, self.embed_query(query), ids)
         return sorted((Hit(*each) for each in cosines.items()), key=lambda hit: -hit.score)[:CANDIDATES]
 
     def by_meaning(self, key: str, query: str) -> list[Hit]:
         """The chunks whose vectors are the most similar to the question's, best first."""
-        return self._nearest(key, self._views[key], self._embed_query(query))
+        return self._nearest(key, self._views[key], self.embed_query(query))
 
     def by_words(self, key: str, query: str) -> list[str]:
         """The ids of the chunks that share the most telling words with the question, best first."""
@@ -163,8 +187,8 @@ class Index:
         cosines = self._vectors.cosines(key, vector, found)
         return sorted((Hit(*each) for each in cosines.items()), key=lambda hit: (-hit.score, view.places[hit.id]))
 
-    def _embed_query(self, query: str) -> Vectors:
-        """A question's vector; one longer than the model reads is the mean of its pieces."""
+    def embed_query(self, query: str) -> Vectors:
+        """A question's vector, of shape (dimensions,); one longer than the model reads is the mean of its pieces."""
         embedder = self._embedder
         pieces = [query]
         if embedder.count(query) > embedder.max_tokens:

@@ -21,6 +21,7 @@ from assistant.errors import Conflict, DocumentUnreadable, NotFound
 from assistant.knowledge import rows
 from assistant.knowledge.chunks import Piece, embedding_text, split
 from assistant.knowledge.documents import Parsed, display_name, is_markdown, parse
+from assistant.knowledge.examples import Example, Examples
 from assistant.knowledge.focus import best_sentences, sentences_of
 from assistant.knowledge.index import EmbeddingModel, Entry, Hit, Index
 from assistant.knowledge.rows import DocumentSummary, Passage
@@ -70,6 +71,7 @@ class Knowledge:
         self._opening = threading.Lock()
         self._changing: dict[str, threading.Lock] = {}
         self._stamps: dict[str, list[str]] = {}
+        self._examples = Examples(database)
 
     def open(self) -> None:
         """Become the index's owner until `close`. Raises `Conflict` if another process is."""
@@ -82,6 +84,7 @@ class Knowledge:
                 self._index.close()
             self._index = None
             self._stamps.clear()
+            self._examples.clear()
 
     def ingest(
         self, assistant_id: str, files: Iterable[Upload], *, progress: Callable[[Ingested], None] | None = None
@@ -162,6 +165,10 @@ class Knowledge:
         fitting = max((sentence.score for sentence in ranked), default=0.0) >= least
         return ranked[:limit] if fitting else []
 
+    def examples(self, assistant_id: str, question: str, *, reader: str, limit: int, least: float) -> list[Example]:
+        """Golden answers for a question of `reader`'s, as `Examples.near`. Raises as `search` does."""
+        return self._examples.near(self._owned_index(), assistant_id, question, reader=reader, limit=limit, least=least)
+
     def locate(self, assistant_id: str, quote: str) -> Passage:
         """Where a piece of text stands in an assistant's documents. Raises `NotFound`."""
         with self._database.read() as session:
@@ -185,6 +192,7 @@ class Knowledge:
                 self._split_again(assistant_id)
                 self._stamps.pop(assistant_id, None)
                 index.drop(assistant_id)
+                self._examples.drop(index, assistant_id)
                 told = (lambda done, total, slug=slug: progress(slug, done, total)) if progress else None
                 self._sync(index, assistant_id, progress=told)
 

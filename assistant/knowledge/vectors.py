@@ -72,6 +72,11 @@ class VectorStore:
         """The ids of all vectors of an assistant."""
         return set(self._collection(key).get(include=[])["ids"])
 
+    def all(self, key: str) -> dict[str, Vectors]:
+        """All vectors of an assistant by id."""
+        found = self._collection(key).get(include=["embeddings"])
+        return dict(zip(found["ids"], np.asarray(found["embeddings"], dtype=np.float32), strict=True))
+
     def add(self, key: str, ids: Sequence[str], vectors: Vectors) -> None:
         """Store vectors; one whose id is there already is replaced."""
         collection = self._collection(key)

@@ -1,6 +1,7 @@
 """Rating, correcting and comparing replies. The browser sends ids; what they stand for is read from the database.
 
-A person rates replies in their own conversations, an admin any.
+A person rates replies in their own conversations, an admin any. What somebody with an account says may be given as an
+example in everybody's conversations at once, what a guest says only in theirs: anybody could be a guest.
 """
 
 from typing import Any
@@ -22,7 +23,7 @@ def rate(
     why = inputs.names(reasons, "reasons")
     said = inputs.text("" if comment is None else comment, "comment", max_chars=MAX_COMMENT_CHARS, empty=True)
     with services.database.write() as session:
-        ratings.rate(session, reply, rater=caller.id, value=given, reasons=why, comment=said, any_owner=caller.is_admin)
+        ratings.rate(session, reply, rater=caller.id, value=given, reasons=why, comment=said, **_reach(caller))
     return {"reply": reply, "value": given}
 
 
@@ -31,7 +32,7 @@ def correct(services: Services, caller: Caller, reply: str, text: str) -> dict[s
     reply = inputs.name(reply, "reply")
     text = inputs.text(text, "correction", max_chars=MAX_CORRECTION_CHARS, empty=True).strip()
     with services.database.write() as session:
-        ratings.correct(session, reply, rater=caller.id, text=text, any_owner=caller.is_admin)
+        ratings.correct(session, reply, rater=caller.id, text=text, **_reach(caller))
     return {"reply": reply, "corrected": bool(text)}
 
 
@@ -45,3 +46,7 @@ def compare(services: Services, caller: Caller, winner: str, loser: str, outcome
     with services.database.write() as session:
         ratings.compare(session, winner, loser, rater=caller.id, outcome=chosen, any_owner=caller.is_admin)
     return {"winner": winner, "loser": loser, "outcome": chosen}
+
+
+def _reach(caller: Caller) -> dict[str, bool]:
+    return {"any_owner": caller.is_admin, "for_all": caller.role != "guest"}

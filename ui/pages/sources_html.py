@@ -1,4 +1,7 @@
-"""The numbered sources below an answer: a chip for each, its words in it and, on request, its place in the document."""
+"""The numbered sources below an answer: a chip for each, its words in it and, on request, its place in the document.
+
+Answers by people that the assistant was given as examples are such sources, too, and stand in no document.
+"""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -19,13 +22,29 @@ def sources(reply: str, given: Sequence[Mapping[str, Any]], *, place: Place | No
     return f'<div class="tl-sources" aria-label="Sources">{chips}</div>' if chips else ""
 
 
+GOLDEN = {
+    "corrected": ("Corrected answer", "What somebody wrote"),
+    "approved": ("Approved answer", "What people liked"),
+}
+"""What a golden answer is called on its chip, and what it is."""
+
+
 def _source(reply: str, source: Mapping[str, Any], place: Place | None) -> str:
     n, cited = int(source["n"]), " tl-cited" if source.get("cited") else ""
-    panel = _place(place) if place else _passage(reply, source)
+    golden = source.get("golden")
+    title = GOLDEN[golden][0] if golden else source["title"]
+    panel = _golden(source) if golden else _place(place) if place else _passage(reply, source)
     return (
-        f'<details class="tl-source{cited}" data-n="{n}"{" open" if place else ""}><summary><b>{n}</b>'
-        f"<span>{escape(source['title'])}</span></summary>{panel}</details>"
+        f'<details class="tl-source{cited}{" tl-golden" if golden else ""}" data-n="{n}"{" open" if place else ""}>'
+        f"<summary><b>{n}</b><span>{escape(title)}</span></summary>{panel}</details>"
     )
+
+
+def _golden(source: Mapping[str, Any]) -> str:
+    question = source.get("question")
+    asked = f'<p class="tl-asked">{lines(question)}</p>' if question else ""
+    what = f"{GOLDEN[source['golden']][1]}, {'when you asked:' if question else 'when a question like this was asked:'}"
+    return f'<div class="tl-passage">{_where(what)}{asked}<blockquote>{lines(source["text"])}</blockquote></div>'
 
 
 def _passage(reply: str, source: Mapping[str, Any]) -> str:

@@ -25,6 +25,7 @@ class Look:
     place: Place | None = None
 
 
+USED = "Saved. From now on questions like this get your answer."
 NO_DOUBT = "Nothing found that no source says."
 AT_NOTHING = Look()
 
@@ -175,8 +176,11 @@ def _stored(answer: Answer, *, saved: bool) -> str:
     if answer.opinion.correction and answer.opinion.value != "none":
         said += " and said what it should have said"
     reply = escape(answer.reply)
+    told = f"{'Saved. ' if saved else ''}{said}."
+    if saved and answer.opinion.correction:
+        told = USED
     return (
-        f'<p class="tl-said" role="status">{"Saved. " if saved else ""}{said}.'
+        f'<p class="tl-said" role="status">{told}'
         f' <button type="button" data-do="edit" data-reply="{reply}">Change</button>'
         f' <button type="button" data-do="rate" data-value="none" data-reply="{reply}">Undo</button></p>'
     )
