@@ -112,7 +112,8 @@ def test_a_run_is_watched_with_curves_log_and_time_left_and_can_be_cancelled(ser
     seen = retrain_handlers.watch(services, ADMIN, run=run)
     assert seen.running == run and "step 3 of 10, about 2 min left in all" in seen.progress
     assert 'aria-valuenow="15"' in seen.progress
-    assert seen.curves["loss"] == ((1, 0.7), (2, 0.6), (3, 0.5)) and seen.curves["kl"] == ((2, 0.01),)
+    assert seen.curves["loss"] == ((1, 0.7), (2, 0.6), (3, 0.5)) and seen.curves["kl"] == ((0, 0.0), (2, 0.01))
+    assert seen.steps == 10
     assert "&lt;loading&gt;" in seen.log and seen.ready is None and seen.versions is None
     tell_of_another_step(services, run)
     assert "step 4 of 10" in retrain_handlers.watch(services, ADMIN, run=run).progress

@@ -30,6 +30,8 @@ class Look:
     """Id of the run that goes, if one does."""
     progress: str
     curves: Mapping[str, Points]
+    steps: int = 0
+    """Of the training, as far as the run has said."""
     log: str
     ready: str | None = None
     can_start: bool = False
@@ -111,13 +113,15 @@ def _watched(services: Services, run: Mapping[str, Any] | None) -> Look:
         running=run["run"] if RunState(run["state"]).active else "",
         progress=run_html.progress(run, told=told),
         curves=_curves(told),
+        steps=max((line["of"] for line in told if "of" in line), default=0),
         log=run_html.log(services.runs.log_tail(run["run"], lines=LOG_LINES)),
     )
 
 
 def _curves(told: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
-    """The figures that a run has told so far, by name; not every step has each."""
-    return {
+    """The figures that a run has told so far, by name; not every step has each, and before the first nothing moved."""
+    drawn: dict[str, Points] = {
         name: tuple((line["step"], line[name]) for line in told if line.get(name) is not None)
         for name in run_html.CURVES
     }
+    return drawn | {"kl": ((0, 0.0), *drawn["kl"]) if drawn["kl"] else ()}
