@@ -68,6 +68,11 @@ def _ask_the_documents(page: Page) -> None:
     expect(page.locator(".tl-found")).to_be_visible()
 
 
+def _open_a_document(page: Page) -> None:
+    page.locator(".tl-open").first.click()
+    expect(page.locator(".tl-passages li").first).to_be_visible()
+
+
 def _read_a_report(page: Page) -> None:
     page.get_by_role("button", name="Report").last.click()
     expect(page.locator(".tl-verdict")).to_be_visible()
@@ -92,6 +97,9 @@ SCENES = (
     Scene(name="delete", address="/mine?show=kept", filled=".tl-facts", arrange=_ask_to_delete, whole=False),
     Scene(name="nothing-said", address="/mine", filled=".tl-nothing h2", admin=False, whole=False),
     Scene(name="documents", address="/documents", filled=".tl-page .tl-table", arrange=_ask_the_documents),
+    Scene(name="document", address="/documents", filled=".tl-page .tl-table", arrange=_open_a_document),
+    Scene(name="share", address="/share", filled=".tl-snippet"),
+    Scene(name="embed", address="/embed?a=default", filled=".tl-example", admin=False, whole=False),
     Scene(name="feedback", address="/feedback", filled=".tl-page .tl-table"),
     Scene(name="retrain", address="/retrain", filled=DRAWN),
     Scene(

@@ -124,7 +124,7 @@ def test_an_empty_and_a_far_too_long_message_are_refused_and_kept(page: Page) ->
     expect(page.get_by_role("button", name="Send")).to_be_visible()
 
 
-@pytest.mark.parametrize("path", ["/documents", "/feedback", "/retrain", "/assistant"])
+@pytest.mark.parametrize("path", ["/documents", "/feedback", "/retrain", "/assistant", "/share"])
 def test_a_guest_sees_no_data_on_a_page_for_admins(page: Page, path: str) -> None:
     page.goto(path)
     expect(page.get_by_role("heading", name="Sign in as admin")).to_be_visible()
@@ -166,7 +166,7 @@ def test_no_page_is_wider_than_its_window(app: AppServer, page: Page, width: int
     app.engine.enqueue("a-very-long-word-" * 20)
     page.goto("/")
     ask(page, "unbreakable" * 30)
-    for path in ("", "/documents", "/feedback", "/retrain", "/assistant"):
+    for path in ("", "/documents", "/feedback", "/retrain", "/assistant", "/share"):
         if path:
             page.goto(path)
             expect(page.locator(".tl-page h1")).to_be_visible()

@@ -5,7 +5,7 @@ from pathlib import Path
 import gradio as gr
 
 from ui import api
-from ui.pages import assistant, chat, documents, feedback, mine, retrain
+from ui.pages import assistant, chat, documents, feedback, mine, retrain, share
 from ui.services import Services
 
 HERE = Path(__file__).parent
@@ -31,6 +31,7 @@ def build(services: Services) -> gr.Blocks:
         ("Feedback", "/feedback", feedback),
         ("Retrain", "/retrain", retrain),
         ("Assistant", "/assistant", assistant),
+        ("Share", "/share", share),
     ):
         with demo.route(name, path, show_in_navbar=False):
             page.lay_out(services, demo)
