@@ -132,8 +132,8 @@ def test_the_chat_alone_leads_nowhere_else(app: AppServer, page: Page) -> None:
     page.goto("/a/default")
     expect(page.locator(".tl-example").first).to_be_visible()
     expect(page.locator(".tl-bar-alone")).to_contain_text("Thumbloop")
-    addresses = [link.get_attribute("href") for link in page.get_by_role("link").all()]
-    assert addresses == ["./embed?a=default"]
+    leads = [(link.get_attribute("href"), link.get_attribute("target")) for link in page.get_by_role("link").all()]
+    assert leads == [("./embed?a=default", None), ("./mine?show=kept", "_blank")]
     assert page.locator("#tl-side").count() == 0
     ask_in(app, page, "Who is there?", "Only me.")
 
