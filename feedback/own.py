@@ -139,9 +139,12 @@ def put_back(session: Session, row: str, *, rater: str, any_owner: bool = False)
             reasons=found.reasons,
             comment=found.comment,
             any_owner=any_owner,
+            for_all=found.for_all,
         )
     elif isinstance(found, Correction):
-        ratings.correct(session, found.reply_id, rater=rater, text=found.text, any_owner=any_owner)
+        ratings.correct(
+            session, found.reply_id, rater=rater, text=found.text, any_owner=any_owner, for_all=found.for_all
+        )
     else:
         both = (found.winner_id, found.loser_id)
         ratings.compare(session, *both, rater=rater, outcome=found.outcome, any_owner=any_owner)

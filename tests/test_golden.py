@@ -11,6 +11,8 @@ from assistant.tables import Assistant, GoldenAnswer, GoldenKind, Message
 from feedback.evidence import Answer, Choice, CorrectedText, Evidence, Thumb
 from feedback.exchange import import_rows
 from feedback.golden import golden_answers, refresh
+from feedback.own import put_back, take_back
+from feedback.people import forget_everything
 from feedback.ratings import compare, correct, forget, rate
 from feedback.tables import IMPORTER
 from tests.builders import add_assistant, add_turn
@@ -196,3 +198,29 @@ def test_refreshing_changes_no_row_where_nothing_changed(database: Database, gar
         rate(session, reply.id, rater="ann", value="down", for_all=True)
         assert set(session.exec(select(GoldenAnswer.key))) == {reply.id, "file:1"}
         assert session.get(GoldenAnswer, before) is not None
+
+
+def test_what_is_put_back_acts_for_whom_it_acted_before(database: Database, garden: Garden) -> None:
+    with database.write() as session:
+        correct(session, garden[1].id, rater="ann", text="In February.", for_all=True)
+        take_back(session, "correction:1", rater="ann")
+        assert held(session) == []
+        put_back(session, "correction:1", rater="ann")
+        assert held(session) == [("In February.", "corrected", None)]
+        correct(session, garden[1].id, rater="ann", text="")
+        rate(session, garden[1].id, rater="ann", value="up", for_all=True)
+        take_back(session, "rating:1", rater="ann")
+        put_back(session, "rating:1", rater="ann")
+        assert held(session) == [("In summer.", "approved", None)]
+
+
+def test_forgetting_everything_of_a_person_leaves_nothing_golden_of_theirs(database: Database, garden: Garden) -> None:
+    assistant, reply = garden
+    with database.write() as session:
+        theirs = add_turn(session, assistant, "And tulips?", "Never.", owner="bob")
+        correct(session, theirs.id, rater="ann", text="In autumn.", for_all=True, any_owner=True)
+        correct(session, reply.id, rater="ann", text="In February.", for_all=True)
+        forget_everything(session, "bob")
+        assert held(session) == [("In February.", "corrected", None)]
+        forget_everything(session, "ann")
+        assert held(session) == []
