@@ -1,61 +1,36 @@
 """One turn, from question to stored reply: find passages, compose, stream, and keep all that training will need.
 
-The question and an empty reply are stored before the first token, the text about once a second and at the end, so that
-whatever is killed, what was asked and answered so far is there.
+The question and an empty reply are stored before the first token, the text about once a second and at the end
+(`assistant.writing`), so that whatever is killed, what was asked and answered so far is there.
 """
 
 import logging
+import random
 import secrets
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import ExitStack, closing
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from sqlmodel import Session
 
 from assistant import golden, records
-from assistant.citations import Checked, check
 from assistant.database import Database, new_id
 from assistant.engine import Engine, Piece, Sampling, Weights
-from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, ThumbloopError
+from assistant.errors import AdapterRefused, BadInput, ModelUnavailable
 from assistant.grounding import Grounding, Retriever
 from assistant.prompt import ChatMessage, encode_messages
 from assistant.quoting import stream_quoting
-from assistant.tables import Assistant, Conversation, Focus, GoldenKind, Message, Reply, ReplyState, Role
+from assistant.tables import Assistant, Conversation, Focus, GoldenKind, Message, Role
 from assistant.trial import adapters_for
+from assistant.writing import Plan, Turn, Writing, open_reply
 
 logger = logging.getLogger(__name__)
 
 MAX_MESSAGE_CHARS = 8_000
-SAVE_EVERY_S = 1.0
 RETRY_TEMPERATURE = 0.8
 """A second answer is sampled at least this freely, so that it is not the first one again."""
-
-
-@dataclass(frozen=True)
-class Turn:
-    """A reply as far as it is written: `text` is all of it so far, `sources` as in `Reply.sources`."""
-
-    conversation: str
-    reply: str
-    text: str
-    sources: tuple[dict[str, Any], ...]
-    adapter: str | None
-    done: bool
-
-
-@dataclass(frozen=True)
-class _Plan:
-    assistant: Assistant
-    weights: Weights
-    adapter: str | None
-    messages: list[ChatMessage]
-    ids: list[int]
-    sources: list[dict[str, Any]]
-    sampling: Sampling
-    asked_at: float
 
 
 class Chat:
@@ -69,6 +44,7 @@ class Chat:
         knowledge: Retriever,
         adapters_dir: Path,
         new_seed: Callable[[], int] = lambda: secrets.randbelow(2**31),
+        chance: Callable[[], float] = random.random,
     ) -> None:
         self._database = database
         self._engine = engine
@@ -76,6 +52,7 @@ class Chat:
         """What composes the prompts of its turns."""
         self._adapters_dir = adapters_dir
         self._new_seed = new_seed
+        self._chance = chance
 
     def ask(
         self, message: str, *, assistant: str = "default", conversation: str | None = None, owner: str
@@ -84,6 +61,22 @@ class Chat:
 
         Closing the iterator stops the generation and keeps what was written.
         Raises `BadInput`, `NotFound`, `ModelUnavailable`; before anything is stored, unless the engine fails midway.
+        """
+        steps = self.converse(message, assistant=assistant, conversation=conversation, owner=owner, may_pair=False)
+        yield from _first(steps)
+
+    def converse(
+        self,
+        message: str,
+        *,
+        assistant: str = "default",
+        conversation: str | None = None,
+        owner: str,
+        may_pair: bool = True,
+    ) -> Iterator[tuple[Turn, ...]]:
+        """Answer as `ask` does, a share of the turns (`Assistant.compare_share`) by two replies at once.
+
+        Which of the two comes first is left to chance.
         """
         asked_at = time.monotonic()
         question = _checked(message)
@@ -98,7 +91,7 @@ class Chat:
                 earlier = records.thread(session, conversation)
                 better = golden.instead_of(session, [message.id for message in earlier], reader=owner)
         goes_in, history = conversation or new_id(), _history(earlier, better)
-        plan = self._plan(asked, question, history, asked_at, conversation=goes_in, reader=owner)
+        plans = self._plans(asked, question, history, asked_at, conversation=goes_in, reader=owner, may_pair=may_pair)
         with self._database.write() as session:
             if conversation is None:
                 held = records.start_conversation(
@@ -106,10 +99,28 @@ class Chat:
                 )
             else:
                 held = records.conversation(session, conversation, owner=owner)
-            parent = earlier[-1].id if earlier else None
-            asked_message = records.add_message(session, held, Role.user, question, parent=parent)
-            reply = _open_reply(session, plan, held, asked_message)
-        yield from self._stream(plan, held.id, reply)
+            replies = _open_exchange(session, plans, held, question, after=earlier)
+        yield from self._stream(plans, goes_in, replies)
+
+    def edit(self, reply: str, message: str, *, owner: str) -> Iterator[tuple[Turn, ...]]:
+        """Answer the question of a reply in other words, as `converse` does.
+
+        The conversation branches: what follows the first words stays, and goes on no more unless somebody turns to it.
+        """
+        asked_at = time.monotonic()
+        question = _checked(message)
+        with self._database.read() as session:
+            first, _ = records.reply(session, reply, owner=owner)
+            held = records.conversation(session, first.conversation_id, owner=owner)
+            asked = records.assistant_by_id(session, held.assistant_id)
+            earlier = records.line(session, first.id)[:-2]
+            better = golden.instead_of(session, [message.id for message in earlier], reader=owner)
+        history = _history(earlier, better)
+        plans = self._plans(asked, question, history, asked_at, conversation=held.id, reader=owner, may_pair=True)
+        with self._database.write() as session:
+            held = records.conversation(session, held.id, owner=owner)
+            replies = _open_exchange(session, plans, held, question, after=earlier)
+        yield from self._stream(plans, held.id, replies)
 
     def retry(self, reply: str, *, owner: str) -> Iterator[Turn]:
         """Answer the question of a reply again, from the same prompt; the earlier reply stays. Raises as `ask` does."""
@@ -125,10 +136,28 @@ class Chat:
         ids = encode_messages(self._engine.tokenizer(weights.model), made.prompt)
         sources = [{**source, "cited": False} for source in made.sources]
         sampling = self._sampling(asked, at_least=RETRY_TEMPERATURE)
-        plan = _Plan(asked, weights, adapter, made.prompt, ids, sources, sampling, asked_at)
+        plan = Plan(asked, weights, adapter, made.prompt, ids, sources, sampling, asked_at)
         with self._database.write() as session:
-            second = _open_reply(session, plan, held, question)
-        yield from self._stream(plan, held.id, second)
+            held = records.conversation(session, held.id, owner=owner)
+            second = open_reply(session, plan, held, question)
+        yield from _first(self._stream([plan], held.id, [second]))
+
+    def _plans(
+        self,
+        asked: Assistant,
+        question: str,
+        history: Sequence[ChatMessage],
+        asked_at: float,
+        *,
+        conversation: str,
+        reader: str,
+        may_pair: bool,
+    ) -> list[Plan]:
+        usual = self._plan(asked, question, history, asked_at, conversation=conversation, reader=reader)
+        if not may_pair or self._chance() >= asked.compare_share:
+            return [usual]
+        freer = replace(usual, sampling=self._sampling(asked, at_least=RETRY_TEMPERATURE))
+        return [usual, freer] if self._chance() < 0.5 else [freer, usual]
 
     def _plan(
         self,
@@ -139,11 +168,11 @@ class Chat:
         *,
         conversation: str,
         reader: str,
-    ) -> _Plan:
+    ) -> Plan:
         weights, adapter = self._weights(asked, conversation)
         prompt = self.grounding.compose(asked, question, history=history, reader=reader)
         sampling = self._sampling(asked)
-        return _Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
+        return Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
 
     def _sampling(self, asked: Assistant, *, at_least: float = 0.0) -> Sampling:
         return Sampling(
@@ -169,24 +198,29 @@ class Chat:
                 return weights, adapter
         return Weights(model=asked.model), None
 
-    def _stream(self, plan: _Plan, conversation: str, reply: str) -> Iterator[Turn]:
-        writing = _Writing(self._database, plan, conversation, reply)
-        try:
-            yield writing.turn()
-            with closing(self._pieces(plan)) as pieces:
-                for piece in pieces:
-                    writing.add(piece)
-                    yield writing.turn()
-            writing.state = ReplyState.done
-        except Exception as exc:
-            writing.state = ReplyState.failed
-            writing.error = str(exc) if isinstance(exc, ThumbloopError) else "The engine failed; the log says why."
-            raise
-        finally:
-            writing.save()
-        yield writing.turn(done=True)
+    def _stream(self, plans: Sequence[Plan], conversation: str, replies: Sequence[str]) -> Iterator[tuple[Turn, ...]]:
+        """Write all replies at once, a piece of each in turn: the engine computes them in one batch."""
+        with ExitStack() as ends:
+            writings = [
+                ends.enter_context(Writing(self._database, plan, conversation, reply))
+                for plan, reply in zip(plans, replies, strict=True)
+            ]
+            yield tuple(writing.turn() for writing in writings)
+            going = [
+                (writing, ends.enter_context(closing(self._pieces(plan))))
+                for writing, plan in zip(writings, plans, strict=True)
+            ]
+            while going:
+                for writing, pieces in list(going):
+                    piece = next(pieces, None)
+                    if piece is None:
+                        writing.finish()
+                        going.remove((writing, pieces))
+                    else:
+                        writing.add(piece)
+                yield tuple(writing.turn() for writing in writings)
 
-    def _pieces(self, plan: _Plan) -> Generator[Piece, None, None]:
+    def _pieces(self, plan: Plan) -> Generator[Piece, None, None]:
         quotable = [source for source in plan.sources if source.get("golden") != GoldenKind.approved]
         if quotable and self.grounding.focus(plan.assistant) is Focus.sentences:
             return stream_quoting(
@@ -195,71 +229,17 @@ class Chat:
         return self._engine.stream(plan.ids, weights=plan.weights, sampling=plan.sampling)
 
 
-class _Writing:
-    """A reply being written: what there is of it, and its row."""
-
-    def __init__(self, database: Database, plan: _Plan, conversation: str, reply: str) -> None:
-        self.state = ReplyState.stopped
-        self.error = ""
-        self._database = database
-        self._plan = plan
-        self._conversation = conversation
-        self._reply = reply
-        self._written = ""
-        self._checked = Checked("", frozenset())
-        self._tokens = 0
-        self._first_token_s: float | None = None
-        self._saved_at = time.monotonic()
-
-    def turn(self, *, done: bool = False) -> Turn:
-        return Turn(self._conversation, self._reply, self._checked.text, self._sources(), self._plan.adapter, done)
-
-    def add(self, piece: Piece) -> None:
-        now = time.monotonic()
-        self._written += piece.text
-        self._checked = check(self._written, self._plan.sources)
-        self._tokens = piece.tokens
-        if self._first_token_s is None and piece.tokens:
-            self._first_token_s = now - self._plan.asked_at
-        if now - self._saved_at >= SAVE_EVERY_S:
-            self._saved_at = now
-            with self._database.write() as session:
-                message, _ = records.reply(session, self._reply)
-                message.text = self._checked.text
-
-    def save(self) -> None:
-        with self._database.write() as session:
-            message, made = records.reply(session, self._reply)
-            message.text = self._checked.text
-            made.state = self.state
-            made.error = self.error
-            made.sources = list(self._sources())
-            made.reply_tokens = self._tokens
-            made.first_token_s = self._first_token_s
-            made.total_s = time.monotonic() - self._plan.asked_at
-
-    def _sources(self) -> tuple[dict[str, Any], ...]:
-        cited = self._checked.cited
-        return tuple({**source, "cited": source["n"] in cited} for source in self._plan.sources)
+def _open_exchange(
+    session: Session, plans: Sequence[Plan], held: Conversation, question: str, *, after: Sequence[Message]
+) -> list[str]:
+    message = records.add_message(session, held, Role.user, question, parent=after[-1].id if after else None)
+    return [open_reply(session, plan, held, message) for plan in plans]
 
 
-def _open_reply(session: Session, plan: _Plan, held: Conversation, question: Message) -> str:
-    message = records.add_message(session, held, Role.assistant, "", parent=question.id)
-    session.add(
-        Reply(
-            message_id=message.id,
-            model=plan.assistant.model,
-            adapter=plan.adapter,
-            prompt=plan.messages,
-            sources=plan.sources,
-            temperature=plan.sampling.temperature,
-            top_p=plan.sampling.top_p,
-            max_new_tokens=plan.sampling.max_new_tokens,
-            seed=plan.sampling.seed,
-            prompt_tokens=len(plan.ids),
-        )
-    )
-    return message.id
+def _first(steps: Iterator[tuple[Turn, ...]]) -> Iterator[Turn]:
+    with closing(steps):  # type: ignore[type-var]  # a generator, though its type says less
+        for turns in steps:
+            yield turns[0]
 
 
 def _checked(message: str) -> str:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, or_, update
 from sqlmodel import Session, col, select
 
 from assistant.database import new_id, utc_now
@@ -27,9 +27,13 @@ LIMITS: dict[str, tuple[float, float]] = {
     "max_new_tokens": (1, 8_192),
     "temperature": (0.0, 2.0),
     "top_p": (0.01, 1.0),
+    "compare_share": (0.0, 1.0),
 }
 """The range of each number of an assistant's settings."""
 TITLE_CHARS = 60
+"""Of a title that is made from the first question."""
+MAX_TITLE_CHARS = 120
+MAX_SEARCH_WORDS = 6
 
 
 def assistant_by_slug(session: Session, slug: str) -> Assistant:
@@ -103,10 +107,36 @@ def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     return settings | ({"access": Access(settings["access"])} if "access" in settings else {})
 
 
-def conversations(session: Session, *, owner: str, assistant_id: str, limit: int = 50) -> Sequence[Conversation]:
-    """A person's conversations with an assistant, latest first."""
+def conversations(
+    session: Session, *, owner: str, assistant_id: str, search: str = "", limit: int = 50
+) -> Sequence[Conversation]:
+    """A person's conversations with an assistant, latest first.
+
+    With `search`, those that have each of its words in their title or in what was said.
+    """
     query = select(Conversation).where(Conversation.owner == owner, Conversation.assistant_id == assistant_id)
-    return session.exec(query.order_by(col(Conversation.updated_at).desc()).limit(limit)).all()
+    for word in search_words(search):
+        said = select(Message.id).where(
+            Message.conversation_id == Conversation.id, col(Message.text).icontains(word, autoescape=True)
+        )
+        query = query.where(or_(col(Conversation.title).icontains(word, autoescape=True), said.exists()))
+    return session.exec(query.order_by(col(Conversation.updated_at).desc(), col(Conversation.id)).limit(limit)).all()
+
+
+def search_words(search: str) -> list[str]:
+    """The words that a search looks for."""
+    return search.replace("\0", "").split()[:MAX_SEARCH_WORDS]
+
+
+def messages_with(session: Session, conversation_ids: Sequence[str], word: str) -> dict[str, Message]:
+    """The first message with a word, by conversation."""
+    query = select(Message).where(
+        col(Message.conversation_id).in_(conversation_ids), col(Message.text).icontains(word, autoescape=True)
+    )
+    found: dict[str, Message] = {}
+    for message in session.exec(query.order_by(col(Message.created_at))):
+        found.setdefault(message.conversation_id, message)
+    return found
 
 
 def conversation(session: Session, conversation_id: str, *, owner: str) -> Conversation:
@@ -115,6 +145,14 @@ def conversation(session: Session, conversation_id: str, *, owner: str) -> Conve
     if found is None or found.owner != owner:
         raise NotFound("This conversation does not exist, or is not yours. Start a new one.")
     return found
+
+
+def rename_conversation(session: Session, conversation_id: str, *, owner: str, title: str) -> None:
+    """Give a conversation another title. Raises `NotFound`, and `BadInput` for an empty or a long one."""
+    words = " ".join(title.split())
+    if not 0 < len(words) <= MAX_TITLE_CHARS:
+        raise BadInput(f"The name has {len(words)} characters. Use 1 to {MAX_TITLE_CHARS}.")
+    conversation(session, conversation_id, owner=owner).title = words
 
 
 def delete_conversation(session: Session, conversation_id: str, *, owner: str) -> None:
@@ -150,9 +188,10 @@ def start_conversation(
 
 
 def add_message(session: Session, to: Conversation, role: Role, text: str, *, parent: str | None) -> Message:
-    """Append a message and move its conversation to the top of the list."""
+    """Append a message, which the conversation then goes on from, and move the conversation to the top of the list."""
     message = Message(conversation_id=to.id, parent_id=parent, role=role, text=text)
     to.updated_at = utc_now()
+    to.head = message.id
     session.add_all([message, to])
     session.flush()
     return message
@@ -165,16 +204,37 @@ def messages(session: Session, conversation_id: str) -> Sequence[Message]:
 
 
 def thread(session: Session, conversation_id: str) -> list[Message]:
-    """The line of messages that the next question continues: each question with its latest answer, oldest first."""
-    written = messages(session, conversation_id)
-    by_id = {message.id: message for message in written}
-    replies = [message for message in written if message.role is Role.assistant]
-    line: list[Message] = []
-    at = replies[-1] if replies else None
-    while at is not None:
-        line.append(at)
-        at = by_id.get(at.parent_id or "")
-    return line[::-1]
+    """The line of messages that the next question continues: each question with an answer, oldest first."""
+    held = session.get(Conversation, conversation_id)
+    if held is not None and held.head is not None:
+        return line(session, held.head)
+    replies = [message for message in messages(session, conversation_id) if message.role is Role.assistant]
+    return line(session, replies[-1].id) if replies else []
+
+
+def line(session: Session, message_id: str) -> list[Message]:
+    """The messages from the first of a conversation to this one."""
+    last = session.get(Message, message_id)
+    by_id = {message.id: message for message in messages(session, last.conversation_id)} if last else {}
+    found: list[Message] = []
+    while last is not None:
+        found.append(last)
+        last = by_id.get(last.parent_id or "")
+    return found[::-1]
+
+
+def turn_to(session: Session, message_id: str, *, owner: str) -> Conversation:
+    """Let a conversation go on in the branch of a message, from the newest message there. Raises `NotFound`."""
+    chosen = session.get(Message, message_id)
+    if chosen is None:
+        raise NotFound("This message does not exist, or is not yours. Reload the page and try again.")
+    held = conversation(session, chosen.conversation_id, owner=owner)
+    branch, held.head = {chosen.id}, chosen.id
+    for message in messages(session, held.id):
+        if message.parent_id in branch:
+            branch.add(message.id)
+            held.head = message.id
+    return held
 
 
 def reply(session: Session, reply_id: str, *, owner: str | None = None) -> tuple[Message, Reply]:
@@ -192,6 +252,12 @@ def replies(session: Session, conversation_id: str) -> dict[str, Reply]:
     """What each reply of a conversation was made of, by message id."""
     query = select(Reply).join(Message).where(Message.conversation_id == conversation_id)
     return {made.message_id: made for made in session.exec(query)}
+
+
+def is_writing(session: Session, conversation_id: str) -> bool:
+    """Whether a reply of a conversation is being written."""
+    query = select(Reply.message_id).join(Message).where(Message.conversation_id == conversation_id)
+    return session.exec(query.where(Reply.state == ReplyState.streaming).limit(1)).first() is not None
 
 
 def reply_count(session: Session, assistant_id: str) -> int:

@@ -61,6 +61,8 @@ class Assistant(SQLModel, table=True):
     temperature: float = 0.3
     """0 is greedy decoding."""
     top_p: float = 0.9
+    compare_share: float = 0.0
+    """Share of the questions on the chat page that get two answers at once, for the reader to choose between."""
     created_at: datetime = Field(default_factory=utc_now)
 
     @property
@@ -104,6 +106,8 @@ class Conversation(SQLModel, table=True):
     owner: str = Field(index=True)
     """Opaque id of the person; only they and admins see it."""
     title: str
+    head: str | None = None
+    """Id of the message that the next question continues; none: the newest reply."""
     created_at: datetime = Field(default_factory=utc_now)
     updated_at: datetime = Field(default_factory=utc_now)
 
@@ -114,7 +118,7 @@ class Role(StrEnum):
 
 
 class Message(SQLModel, table=True):
-    """A question or a reply. Replies to one question are siblings: they share its id as `parent_id`."""
+    """A question or a reply. Those with one `parent_id` are siblings: answers to one question, or its other words."""
 
     id: str = Field(default_factory=new_id, primary_key=True)
     conversation_id: str = Field(foreign_key="conversation.id", index=True, ondelete="CASCADE")

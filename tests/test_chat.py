@@ -1,13 +1,13 @@
 """One turn: what is streamed is what is stored, with all that training needs; stopping and failing lose nothing."""
 
-from collections.abc import Generator, Sequence
-from itertools import pairwise
+from collections.abc import Generator, Iterable, Sequence
+from itertools import pairwise, repeat
 from pathlib import Path
 
 import pytest
 
 from assistant import records
-from assistant.chat import MAX_MESSAGE_CHARS, Chat, Turn
+from assistant.chat import MAX_MESSAGE_CHARS, RETRY_TEMPERATURE, Chat
 from assistant.database import Database
 from assistant.engine import Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable, NotFound
@@ -16,6 +16,7 @@ from assistant.knowledge import Passage
 from assistant.knowledge.examples import Example
 from assistant.prompt import encode_messages
 from assistant.tables import Message, Reply, ReplyState
+from assistant.writing import Turn
 
 
 def passage(text: str, *, chunk: str = "c1") -> Passage:
@@ -70,7 +71,7 @@ def chat(database: Database, engine: FakeEngine, tmp_path: Path) -> Chat:
     return build(database, engine, tmp_path)
 
 
-def build(database: Database, engine: FakeEngine, folder: Path) -> Chat:
+def build(database: Database, engine: FakeEngine, folder: Path, *, chances: Iterable[float] = repeat(1.0)) -> Chat:
     seeds = iter(range(1, 100))
     return Chat(
         database=database,
@@ -78,6 +79,7 @@ def build(database: Database, engine: FakeEngine, folder: Path) -> Chat:
         knowledge=FakeKnowledge(),
         adapters_dir=folder,
         new_seed=lambda: next(seeds),
+        chance=iter(chances).__next__,
     )
 
 
@@ -219,3 +221,85 @@ def test_an_interrupted_reply_is_closed_at_the_next_start(chat: Chat, engine: Fa
         assert records.end_interrupted_replies(session) == 1
     assert stored(database, turn)[1].state is ReplyState.stopped
     turns.close()
+
+
+def texts(database: Database, conversation: str) -> list[str]:
+    with database.read() as session:
+        return [message.text for message in records.thread(session, conversation)]
+
+
+def test_a_question_in_other_words_branches_and_both_branches_are_kept(
+    chat: Chat, engine: FakeEngine, database: Database
+) -> None:
+    for answer in ("Hello.", "Under the mat.", "Two.", "On the hook."):
+        engine.enqueue(answer)
+    first = list(chat.ask("Hi?", owner="ann"))[-1]
+    second = list(chat.ask("Where is the key?", owner="ann", conversation=first.conversation))[-1]
+    list(chat.ask("How many doors?", owner="ann", conversation=first.conversation))
+    (edited,) = list(chat.edit(second.reply, "Where is the other key?", owner="ann"))[-1]
+    assert edited.conversation == first.conversation
+    assert texts(database, first.conversation) == ["Hi?", "Hello.", "Where is the other key?", "On the hook."]
+    prompt = stored(database, edited)[1].prompt
+    assert [message["content"] for message in prompt[1:3]] == ["Hi?", "Hello."], "what came before it, and no more"
+    assert "Where is the key?" not in str(prompt) and "How many doors?" not in str(prompt)
+    with database.write() as session:
+        records.turn_to(session, second.reply, owner="ann")
+    assert texts(database, first.conversation)[2:] == ["Where is the key?", "Under the mat.", "How many doors?", "Two."]
+
+
+def test_the_first_question_can_be_edited_and_nobody_edits_anothers(chat: Chat, database: Database) -> None:
+    turn = list(chat.ask("Hi?", owner="ann"))[-1]
+    with pytest.raises(NotFound):
+        next(chat.edit(turn.reply, "Mine?", owner="bob"))
+    with pytest.raises(BadInput):
+        next(chat.edit(turn.reply, "  ", owner="ann"))
+    list(chat.edit(turn.reply, "Hello?", owner="ann"))
+    with database.read() as session:
+        asked = [message for message in records.messages(session, turn.conversation) if message.parent_id is None]
+    assert [message.text for message in asked] == ["Hi?", "Hello?"]
+
+
+@pytest.mark.parametrize(("coin", "order"), [(0.4, ("usual", "freer")), (0.6, ("freer", "usual"))])
+def test_a_share_of_the_turns_gets_two_answers_in_random_order(
+    chat: Chat, engine: FakeEngine, database: Database, tmp_path: Path, coin: float, order: tuple[str, str]
+) -> None:
+    assert chat, "made the assistant"
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, compare_share=0.25, temperature=0.1)
+    sometimes = build(database, engine, tmp_path, chances=(0.25, 0.24, coin))
+    assert len(list(sometimes.converse("Hi?", owner="ann"))[-1]) == 1
+    engine.enqueue("One.")
+    engine.enqueue("Two, which is longer.")
+    steps = list(sometimes.converse("Where is the key?", owner="ann"))
+    assert [turn.text for turn in steps[-1]] == ["One.", "Two, which is longer."]
+    assert any(turns[0].done and not turns[1].done for turns in steps), "both at once, the shorter is done before"
+    (one, made), (two, other) = (stored(database, turn) for turn in steps[-1])
+    assert one.parent_id == two.parent_id and made.prompt == other.prompt and made.seed != other.seed
+    assert {made.state, other.state} == {ReplyState.done}
+    temperatures = {"usual": 0.1, "freer": RETRY_TEMPERATURE}
+    assert (made.temperature, other.temperature) == tuple(temperatures[name] for name in order)
+
+
+def test_stopping_two_answers_keeps_the_finished_one_as_finished(
+    chat: Chat, engine: FakeEngine, database: Database, tmp_path: Path
+) -> None:
+    assert chat, "made the assistant"
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, compare_share=1.0)
+    engine.enqueue("One.")
+    engine.enqueue("Two is much longer than that.")
+    steps = build(database, engine, tmp_path, chances=(0.0, 0.0)).converse("Count.", owner="ann")
+    turns = next(turns for turns in steps if turns[0].done)
+    steps.close()  # type: ignore[attr-defined]
+    assert [stored(database, turn)[1].state for turn in turns] == [ReplyState.done, ReplyState.stopped]
+
+
+def test_an_api_answer_is_always_one(chat: Chat, database: Database) -> None:
+    with database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, compare_share=1.0)
+    turn = list(chat.ask("Hi?", owner="ann"))[-1]
+    with database.read() as session:
+        assert len(records.replies(session, turn.conversation)) == 1

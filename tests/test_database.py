@@ -24,6 +24,7 @@ import feedback.tables
 import retrain.tables
 import ui.tables
 from assistant import database as database_module
+from assistant import records
 from assistant.database import MIGRATIONS, Database, open_database
 from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.tables import Assistant, Focus, Message
@@ -32,6 +33,14 @@ from tests.builders import add_assistant, add_turn, new_database
 REVISIONS = sorted(path.name[:4] for path in (MIGRATIONS / "versions").glob("[0-9]*.py"))
 
 ROOT = Path(__file__).parent.parent
+OLD_TURN = (
+    "INSERT INTO conversation VALUES ('c', '{gardener}', 'ann', 'Pruning', '2026-01-01', '2026-01-01')",
+    "INSERT INTO message VALUES ('q', 'c', NULL, 'user', 'When do I prune?', '2026-01-01 10:00:00')",
+    "INSERT INTO message VALUES ('r', 'c', 'q', 'assistant', 'In winter.', '2026-01-01 10:00:01')",
+    "INSERT INTO reply VALUES ('r', 'done', 'default', NULL, '[]', '[{{\"text\": \"Prune in winter.\"}}]', "
+    "0, 1, 64, 0, 0, 0, NULL, NULL, '')",
+)
+"""A question and its answer, as the first revision stored them."""
 TABLES = (assistant.tables, feedback.tables, retrain.tables, ui.tables)
 
 
@@ -147,7 +156,8 @@ def test_an_older_file_is_upgraded_with_its_rows(tmp_path: Path) -> None:
             "VALUES (?, 'gardener', 'Rose', 'You garden.', '', '[]', 'default', 3, 0.5, 1536, 256, 0, 1, '2026-01-01')",
             (gardener.id,),
         )
-        reply = add_turn(session, gardener, "When do I prune?", "In winter.", sources=["Prune in winter."])
+        for statement in OLD_TURN:
+            session.connection().exec_driver_sql(statement.format(gardener=gardener.id))
     with pytest.raises(Exception, match="no such table: rating"), database.read() as session:
         session.connection().exec_driver_sql("SELECT * FROM rating")
 
@@ -155,8 +165,8 @@ def test_an_older_file_is_upgraded_with_its_rows(tmp_path: Path) -> None:
     database.migrate()
 
     with database.read() as session:
-        assert session.get_one(Message, reply.id).text == "In winter."
-        assert session.get_one(assistant.tables.Reply, reply.id).sources[0]["text"] == "Prune in winter."
+        assert [message.text for message in records.thread(session, "c")] == ["When do I prune?", "In winter."]
+        assert session.get_one(assistant.tables.Reply, "r").sources[0]["text"] == "Prune in winter."
         assert session.exec(select(feedback.tables.Rating)).all() == []
         kept = session.get_one(Assistant, gardener.id)
         assert (kept.focus, kept.min_score, kept.passages) == (Focus.auto, 0.5, 3)

@@ -20,6 +20,7 @@ from ui import pages
 from ui.pages import (
     assistant_handlers,
     chat_handlers,
+    conversations_handlers,
     feedback_handlers,
     retrain_handlers,
     schedule_handlers,
@@ -104,11 +105,11 @@ def test_a_question_streams_from_looking_to_writing_to_the_stored_answer(service
     assert "Looking through the documents" in (views[0].live or "") and views[0].busy and views[0].box is None
     assert views[1].box == "" and views[1].conversation
     texts = [view.live or "" for view in views[1:-1]]
-    assert len(texts) > 3 and all("Writing" in text for text in texts) and "folder" in texts[-1]
+    assert len(texts) > 3 and "Reading what was found" in texts[0]
+    assert all("Writing" in text for text in texts[1:-1]) and "folder" in texts[-1] and "tl-status" not in texts[-1]
     last = views[-1]
     assert last.live == "" and last.busy is False and not last.warning
     assert "In one folder" in (last.thread or "") and "tl-sources" in (last.thread or "")
-    assert "Where is it kept?" in (last.listing or "")
 
 
 def test_text_is_sent_on_in_chunks_of_time(services: Services) -> None:
@@ -257,7 +258,11 @@ def test_hostile_text_can_only_show(services: Services) -> None:
     said = {"reasons": [], "comment": HOSTILE, "correction": f"</textarea>{HOSTILE}"}
     act(services, conversation, do="save", reply=reply, value="down", **said)
     shown = act(services, conversation, do="edit", reply=reply)
-    html = f"{shown.thread}{chat_handlers.show(services, GUEST, conversation=conversation).listing}"
+    listed = conversations_handlers.listing(
+        services, GUEST, assistant="default", current=conversation, search="evil", rows=9
+    )
+    html = f"{shown.thread}{listed}"
+    assert "evil.example" in listed
     seen = Elements(html)
     assert not seen.tags & {"img", "script", "iframe", "link", "style", "object"}
     assert not [name for name in seen.attributes if name.startswith("on")]

@@ -1,5 +1,7 @@
 """Queries on assistants and conversations: settings are checked, and nobody reads what is another's."""
 
+from typing import Any
+
 import pytest
 
 from assistant import records
@@ -106,3 +108,87 @@ def test_deleting_a_conversation_deletes_its_messages(database: Database) -> Non
         records.delete_conversation(session, held.id, owner="ann")
     with database.read() as session:
         assert not records.messages(session, held.id)
+
+
+def talk(database: Database, made: Assistant, title: str, *said: str, owner: str = "ann") -> str:
+    with database.write() as session:
+        held = records.start_conversation(session, assistant_id=made.id, owner=owner, question=title)
+        parent = None
+        for n, text in enumerate(said):
+            parent = records.add_message(
+                session, held, (Role.user, Role.assistant)[n % 2], text, parent=parent and parent.id
+            )
+        return held.id
+
+
+def found(database: Database, made: Assistant, search: str, **more: Any) -> list[str]:
+    with database.read() as session:
+        rows = records.conversations(session, owner="ann", assistant_id=made.id, search=search, **more)
+        return [row.title for row in rows]
+
+
+def test_conversations_are_found_by_every_word_of_their_title_or_of_what_was_said(database: Database) -> None:
+    made = make(database)
+    talk(database, made, "Pruning roses", "When?", "In LATE winter.")
+    talk(database, made, "Übergabe", "Wer hat die SCHLÜSSEL?", "Niemand.")
+    talk(database, made, "Roses of others", "When?", "In late winter.", owner="bob")
+    assert found(database, made, "") == ["Übergabe", "Pruning roses"]
+    assert found(database, made, "", limit=1) == ["Übergabe"]
+    assert found(database, made, "late ROSES") == ["Pruning roses"]
+    assert found(database, made, "schlüssel über") == ["Übergabe"]
+    assert found(database, made, "late summer") == []
+    assert found(database, made, "100%") == found(database, made, "wi_ter") == [], "signs stand for themselves"
+
+
+def test_the_first_message_with_a_word_is_told(database: Database) -> None:
+    made = make(database)
+    one = talk(database, made, "Roses", "And tulips?", "Tulips in autumn.")
+    with database.read() as session:
+        assert {key: m.text for key, m in records.messages_with(session, [one], "tulip").items()} == {
+            one: "And tulips?"
+        }
+
+
+def test_a_conversation_is_renamed_by_its_owner_only(database: Database) -> None:
+    made = make(database)
+    one = talk(database, made, "Roses")
+    with database.write() as session:
+        records.rename_conversation(session, one, owner="ann", title="  Roses \n and tulips ")
+        with pytest.raises(NotFound):
+            records.rename_conversation(session, one, owner="bob", title="Mine")
+        for title in (" ", "x" * (records.MAX_TITLE_CHARS + 1)):
+            with pytest.raises(BadInput):
+                records.rename_conversation(session, one, owner="ann", title=title)
+    assert found(database, made, "") == ["Roses and tulips"]
+
+
+def test_who_turns_to_a_branch_goes_on_from_its_newest_message(database: Database) -> None:
+    made = make(database)
+    with database.write() as session:
+        held = records.start_conversation(session, assistant_id=made.id, owner="ann", question="One?")
+        one = records.add_message(session, held, Role.user, "One?", parent=None)
+        first = records.add_message(session, held, Role.assistant, "First.", parent=one.id)
+        two = records.add_message(session, held, Role.user, "Two?", parent=first.id)
+        records.add_message(session, held, Role.assistant, "Second.", parent=two.id)
+        other = records.add_message(session, held, Role.user, "One, in other words?", parent=None)
+        last = records.add_message(session, held, Role.assistant, "Last.", parent=other.id)
+    for chosen, line in (
+        (one.id, ["One?", "First.", "Two?", "Second."]),
+        (other.id, ["One, in other words?", "Last."]),
+        (first.id, ["One?", "First.", "Two?", "Second."]),
+        (last.id, ["One, in other words?", "Last."]),
+    ):
+        with database.write() as session:
+            records.turn_to(session, chosen, owner="ann")
+        with database.read() as session:
+            assert [message.text for message in records.thread(session, held.id)] == line
+    with database.write() as session:
+        for owner, message in (("bob", one.id), ("ann", "nothing")):
+            with pytest.raises(NotFound):
+                records.turn_to(session, message, owner=owner)
+
+
+@pytest.mark.parametrize("share", [-0.1, 1.1])
+def test_the_share_of_two_answers_is_a_share(database: Database, share: float) -> None:
+    with pytest.raises(BadInput, match="Compare share"):
+        make(database, compare_share=share)

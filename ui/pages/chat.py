@@ -9,47 +9,47 @@ import gradio as gr
 from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
 from ui.pages import chat_handlers as handlers
+from ui.pages import conversations
 from ui.pages.chat_handlers import View
 from ui.pages.frame import QUICK, named_or_first, top, top_alone
 from ui.pages.markup import escape
 from ui.services import Services
 
 HERE = Path(__file__).parent
-OPEN_JS = """
-element.addEventListener("click", (event) => {
-  const button = event.target.closest("button[data-do]");
-  if (!button) return;
-  const menu = element.querySelector(".tl-menu");
-  const open = button === menu && menu.getAttribute("aria-expanded") === "false";
-  menu.setAttribute("aria-expanded", String(open));
-  if (button !== menu) trigger("act", { ...button.dataset });
-});
-"""
 ADDRESS_JS = """(conversation) => {
   const address = new URL(location.href);
   if (conversation) address.searchParams.set("c", conversation); else address.searchParams.delete("c");
   history.replaceState(null, "", address);
 }"""
-FROM_ADDRESS_JS = """() => ["c", "a"].map((name) => new URL(location.href).searchParams.get(name) || "")"""
 KEPT = (
     "<p>What you write and rate is kept on the machine that runs this. "
     '<a href="./mine?show=kept"{target}>See and delete it</a></p>'
 )
 ELSEWHERE = ' target="_blank" rel="noopener"'
 """Only the chat alone may be shown in a frame of another page."""
-TO_BOX_JS = """() => { if (window.top === window) document.querySelector("#tl-box textarea").focus(); }"""
-"""A page that holds the chat in a frame keeps its own focus."""
+TO_BOX_JS = """() => {
+  if (window.top !== window || !matchMedia("(hover: hover)").matches) return;
+  document.querySelector("#tl-box textarea").focus();
+}"""
+"""A page that holds the chat in a frame keeps its own focus, and no keyboard comes up over half of a phone."""
+STOPPING_JS = """() => {
+  const states = document.querySelectorAll("#tl-live .tl-status span:last-child");
+  for (const state of states) state.textContent = "Stopping";
+}"""
 
 
 def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None:
     """Put the chat page into the Blocks that is open; `alone`, for frames, without the way to anything else."""
     about = top_alone(services, demo) if alone else top(services, demo, here="")
-    listing = gr.HTML(js_on_load=OPEN_JS, apply_default_css=False, elem_id="tl-side", visible=not alone)
+    side = None if alone else conversations.lay_out()
     with gr.Column(elem_id="tl-chat", elem_classes="tl-alone" if alone else None):
         thread = gr.HTML(
             js_on_load=(HERE / "thread.js").read_text(), autoscroll=True, apply_default_css=False, elem_id="tl-thread"
         )
-        live = gr.HTML(js_on_load=None, autoscroll=True, apply_default_css=False, elem_id="tl-live")
+        live = gr.HTML(
+            js_on_load=(HERE / "live.js").read_text(), autoscroll=True, apply_default_css=False, elem_id="tl-live"
+        )
+        gr.HTML('<p class="tl-hidden" role="status"></p>', js_on_load=None, apply_default_css=False, elem_id="tl-told")
         box = gr.Textbox(
             label="Your message",
             show_label=False,
@@ -69,8 +69,9 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
             elem_id="tl-privacy",
         )
     conversation = gr.Textbox(visible="hidden", label="Conversation", show_label=False)
+    named = gr.Textbox(visible="hidden", label="Answer", show_label=False)
     to_end = (HERE / "to_answer.js").read_text()
-    outputs = [thread, live, box, conversation, listing]
+    outputs = [thread, live, box, conversation]
 
     def send(message: str, held: str, assistant: str, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
@@ -81,9 +82,15 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
     def generate(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
             caller, data = caller_of(services, request), event._data or {}
-            if data.get("do") == "retry":
-                reply = str(data.get("reply", ""))
-                views = handlers.retry(services, caller, assistant=assistant, reply=reply, conversation=held)
+            reply, todo = str(data.get("reply", "")), data.get("do")
+            if todo == "retry":
+                form = data if "value" in data else handlers.NOTHING_SAID
+                views = handlers.retry(services, caller, assistant=assistant, reply=reply, conversation=held, form=form)
+            elif todo == "reword":
+                words = str(data.get("message", ""))
+                views = handlers.reword(
+                    services, caller, assistant=assistant, reply=reply, message=words, conversation=held
+                )
             else:
                 question = handlers.example(services, caller, assistant=assistant, n=str(data.get("n", "")))
                 views = handlers.send(services, caller, assistant=assistant, message=question, conversation=held)
@@ -95,11 +102,11 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
                 handlers.act(services, caller_of(services, request), conversation=held, data=event._data or {})
             )
 
-    def show(held: str, assistant: str, request: gr.Request) -> list[Any]:
+    def show(held: str, assistant: str, reply: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
             caller = caller_of(services, request)
             asked = named_or_first(services, caller, assistant)
-            return _shown(handlers.show(services, caller, assistant=asked, conversation=held))
+            return _shown(handlers.show(services, caller, assistant=asked, conversation=held, reply=reply))
 
     def pick(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         with spoken_errors():
@@ -108,21 +115,35 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
             view = handlers.pick(services, caller, assistant=assistant, conversation=chosen, leaving=held)
             return _shown(view)
 
+    def leave(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        with spoken_errors():
+            caller = caller_of(services, request)
+            return _shown(handlers.leave(services, caller, assistant=assistant, leaving=held, data=event._data or {}))
+
     def stop(held: str, assistant: str, request: gr.Request) -> list[Any]:
         with spoken_errors():
             caller = caller_of(services, request)
             return _shown(handlers.stop(services, caller, assistant=assistant, conversation=held))
 
+    now = [conversation, about]
     writing = {**QUICK, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
-    sent = box.submit(send, [box, conversation, about], outputs, **writing)
-    generated = thread.generate(generate, [conversation, about], outputs, **writing)
-    box.stop(None, cancels=[sent, generated], **QUICK).then(stop, [conversation, about], outputs, **QUICK)
+    sent = box.submit(send, [box, *now], outputs, **writing)
+    generated = thread.generate(generate, now, outputs, **writing)
+    stopped = box.stop(None, js=STOPPING_JS, cancels=[sent, generated], **QUICK).then(stop, now, outputs, **QUICK)
     thread.act(act, [conversation], outputs, **QUICK)
-    picked = listing.act(pick, [conversation, about], outputs, cancels=[sent, generated], **QUICK)
-    picked.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
-    loaded = demo.load(show, [conversation, about], outputs, js=FROM_ADDRESS_JS, **QUICK)
+    loaded = demo.load(show, [*now, named], outputs, js=conversations.FROM_ADDRESS_JS, **QUICK)
     loaded.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
+    if side is None:
+        return
+    for part in (side.panel, side.listing):
+        picked = part.act(pick, now, outputs, cancels=[sent, generated], **QUICK)
+        picked.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
+    left = side.listing.leave(leave, now, outputs, cancels=[sent, generated], **QUICK)
+    left.then(None, js=TO_BOX_JS, **QUICK)
+    conversations.wire(services, demo, side, about=about, conversation=conversation, named=named)
+    for event in (sent, generated, stopped):
+        side.renew(services, event.then, about=about, conversation=conversation)
 
 
 def _shown(view: View) -> list[Any]:
@@ -137,8 +158,4 @@ def _shown(view: View) -> list[Any]:
             "interactive": True,
         }
     plain = [gr.skip() if part is None else part for part in (view.thread, view.live)]
-    return [
-        *plain,
-        gr.update(**box),
-        *(gr.skip() if part is None else part for part in (view.conversation, view.listing)),
-    ]
+    return [*plain, gr.update(**box), gr.skip() if view.conversation is None else view.conversation]

@@ -15,11 +15,12 @@ from sqlmodel import Session
 
 from assistant import records
 from assistant.errors import BadInput, NotFound, ThumbloopError
-from assistant.tables import Assistant, Conversation, ReplyState
+from assistant.tables import Assistant
 from feedback.ratings import REASONS
-from ui import access, endpoints
-from ui.pages import thread, thread_html
-from ui.pages.markup import escape
+from ui import access
+from ui.endpoints.chat import converse, edit, retry_one
+from ui.pages import conversations_handlers, thread, thread_handlers, thread_html
+from ui.pages.branches_html import question
 from ui.pages.thread_html import AT_NOTHING, Look
 from ui.services import Services
 from ui.sessions import Caller
@@ -30,6 +31,9 @@ MIN_YIELD_S = 0.05
 """Text is sent on in chunks of at least this long: each costs the browser a redraw."""
 FAILED = "Something went wrong on the server. What you typed is still there: try again, and look into the log."
 STOP_WAIT_S = 3.0
+GONE = "That conversation is gone, is with another assistant, or is not yours. Start a new one."
+LOOKING = "Looking through the documents"
+NOTHING_SAID: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,24 +44,26 @@ class View:
     live: str | None = None
     box: str | None = None
     conversation: str | None = None
-    listing: str | None = None
     busy: bool | None = None
     warning: str = ""
 
 
-def show(services: Services, caller: Caller, *, assistant: str = "default", conversation: str) -> View:
-    """The page at rest: a conversation, or the greeting if there is none (yet, or any more)."""
+def show(services: Services, caller: Caller, *, assistant: str = "default", conversation: str, reply: str = "") -> View:
+    """The page at rest: a conversation, or the greeting if there is none (yet, or any more).
+
+    With `reply`, the conversation is turned to the branch of that answer, if it is in another one.
+    """
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-        held = records.conversations(session, owner=caller.id, assistant_id=asked.id)
-        known = conversation if _is_theirs(session, caller, conversation) else ""
+        known = conversation if _is_theirs(session, caller, conversation, asked) else ""
+    if known and reply:
+        thread_handlers.turn_to(services, caller, known, reply)
     return View(
         thread=_thread(services, caller, known) if known else _welcome(caller, asked),
         live="",
         conversation=known,
-        listing=_listing(held, current=known),
         busy=False,
-        warning="" if known == conversation else "That conversation is gone, or is not yours. Start a new one.",
+        warning="" if known == conversation else GONE,
     )
 
 
@@ -75,14 +81,39 @@ def send(
         yield View(warning="Type a question first.")
         return
     yield View(
-        live=thread_html.question(message.strip()) + thread_html.writing("", status="Looking through the documents"),
+        live=question(message.strip()) + thread_html.writing((), status=LOOKING),
         busy=True,
         thread=None if conversation else "",
     )
-    turns = endpoints.chat(services, caller, message, assistant=assistant, conversation=conversation or None)
-    yield from _streamed(
-        services, caller, turns, assistant=assistant, asked=message.strip(), conversation=conversation, clock=clock
+    steps = converse(services, caller, message, assistant=assistant, conversation=conversation or None)
+    page = _Page(services=services, caller=caller, assistant=assistant, conversation=conversation)
+    yield from page.streamed(steps, before=question(message.strip()), box="", clock=clock)
+
+
+def reword(
+    services: Services,
+    caller: Caller,
+    *,
+    assistant: str = "default",
+    reply: str,
+    message: str,
+    conversation: str,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[View]:
+    """Ask the question of a reply in other words; the conversation branches there, and what was said stays."""
+    with services.database.read() as session:
+        exchanges = thread.load(session, conversation, owner=caller.id)
+    before = [n for n, exchange in enumerate(exchanges) if reply in (answer.reply for answer in exchange.answers)]
+    if not before or not message.strip():
+        raise BadInput("This question cannot be asked in other words now. Reload the page and try again.")
+    yield View(
+        thread=thread_html.thread(exchanges[: before[0]], reasons=REASONS),
+        live=question(message.strip()) + thread_html.writing((), status=LOOKING),
+        busy=True,
     )
+    steps = edit(services, caller, reply, message)
+    page = _Page(services=services, caller=caller, assistant=assistant, conversation=conversation)
+    yield from page.streamed(steps, before=question(message.strip()), clock=clock)
 
 
 def example(services: Services, caller: Caller, *, assistant: str = "default", n: str) -> str:
@@ -101,46 +132,60 @@ def retry(
     assistant: str = "default",
     reply: str,
     conversation: str,
+    form: Mapping[str, Any] = NOTHING_SAID,
     clock: Callable[[], float] = time.monotonic,
 ) -> Iterator[View]:
-    """Answer the question of a reply again; the earlier answer stays."""
-    yield View(live=thread_html.writing("", status="Thinking again"), busy=True)
-    turns = endpoints.retry(services, caller, reply)
-    yield from _streamed(services, caller, turns, assistant=assistant, asked="", conversation=conversation, clock=clock)
+    """Answer the question of a reply again; the earlier answer stays. What a `form` says of it is stored first."""
+    if form:
+        thread_handlers.save(services, caller, reply, form)
+    yield View(live=thread_html.writing((), status="Thinking again"), busy=True)
+    steps = retry_one(services, caller, reply)
+    page = _Page(services=services, caller=caller, assistant=assistant, conversation=conversation)
+    yield from page.streamed(steps, clock=clock)
 
 
-def _streamed(
-    services: Services,
-    caller: Caller,
-    turns: Iterator[dict[str, Any]],
-    *,
-    assistant: str,
-    asked: str,
-    conversation: str,
-    clock: Callable[[], float],
-) -> Iterator[View]:
-    before = thread_html.question(asked) if asked else ""
-    shown_at: float | None = None
-    warning = ""
-    try:
-        with closing(turns):  # type: ignore[type-var]  # a generator, though its type says less
-            for turn in turns:
-                if shown_at is not None and clock() - shown_at < MIN_YIELD_S:
-                    continue
-                first = shown_at is None
-                conversation, shown_at = turn["conversation"], clock()
-                yield View(
-                    live=before + thread_html.writing(turn["text"], sources=turn["sources"], status="Writing"),
-                    box="" if asked and first else None,
-                    conversation=conversation if first else None,
-                )
-    except ThumbloopError as exc:
-        warning = str(exc)
-    except Exception:
-        logger.exception("a reply in conversation %s failed", conversation or "(new)")
-        warning = FAILED
-    rest = show(services, caller, assistant=assistant, conversation=conversation)
-    yield replace(rest, warning=warning or rest.warning)
+@dataclass(frozen=True, kw_only=True)
+class _Page:
+    """Who looks at what while an answer is streamed."""
+
+    services: Services
+    caller: Caller
+    assistant: str
+    conversation: str
+
+    def streamed(
+        self,
+        steps: Iterator[list[dict[str, Any]]],
+        *,
+        before: str = "",
+        box: str | None = None,
+        clock: Callable[[], float],
+    ) -> Iterator[View]:
+        """The answers as they grow below `before`, then the page at rest; `box` is set once something is stored."""
+        conversation, shown_at, warning = self.conversation, None, ""
+        try:
+            with closing(steps):  # type: ignore[type-var]  # a generator, though its type says less
+                for turns in steps:
+                    if shown_at is not None and clock() - shown_at < MIN_YIELD_S:
+                        continue
+                    first = shown_at is None
+                    conversation, shown_at = turns[0]["conversation"], clock()
+                    live = before + thread_html.writing(turns, status=_status(turns))
+                    yield View(live=live, box=box, conversation=conversation) if first else View(live=live)
+        except ThumbloopError as exc:
+            warning = str(exc)
+        except Exception:
+            logger.exception("a reply in conversation %s failed", conversation or "(new)")
+            warning = FAILED
+        rest = show(self.services, self.caller, assistant=self.assistant, conversation=conversation)
+        yield replace(rest, warning=warning or rest.warning)
+
+
+def _status(turns: Sequence[Mapping[str, Any]]) -> str:
+    """What goes on, in words for the reader."""
+    if any(turn["text"] for turn in turns):
+        return "Writing"
+    return "Reading what was found" if turns[0]["sources"] else "Thinking"
 
 
 def stop(services: Services, caller: Caller, *, assistant: str = "default", conversation: str) -> View:
@@ -155,50 +200,19 @@ def pick(services: Services, caller: Caller, *, assistant: str = "default", conv
     return show(services, caller, assistant=assistant, conversation=conversation)
 
 
+def leave(
+    services: Services, caller: Caller, *, assistant: str = "default", leaving: str, data: Mapping[str, Any]
+) -> View:
+    """The page without the conversation that was open, once it is deleted. Raises `NotFound`."""
+    _await_last_words(services, leaving)
+    conversations_handlers.change(services, caller, data)
+    return show(services, caller, assistant=assistant, conversation="")
+
+
 def act(services: Services, caller: Caller, *, conversation: str, data: Mapping[str, Any]) -> View:
-    """Do what a button in an answer says, and show it. Raises what the endpoints raise."""
-    todo, reply = data.get("do"), _text(data, "reply")
-    if todo == "rate":
-        value = _text(data, "value")
-        endpoints.rate(services, caller, reply, value)
-        if value == "none":
-            endpoints.correct(services, caller, reply, "")
-            return View(thread=_thread(services, caller, conversation, look=Look(saved=reply)))
-        return View(thread=_thread(services, caller, conversation, look=Look(opened=reply)))
-    if todo == "save":
-        _save(services, caller, reply, data)
-        return View(thread=_thread(services, caller, conversation, look=Look(saved=reply)))
-    if todo == "edit":
-        return View(thread=_thread(services, caller, conversation, look=Look(opened=reply)))
-    if todo == "place":
-        place = endpoints.source(services, caller, reply, _number(data, "n"))
-        return View(thread=_thread(services, caller, conversation, look=Look(place=place)))
-    if todo == "close":
-        return View(thread=_thread(services, caller, conversation))
-    if todo == "compare":
-        endpoints.compare(services, caller, _text(data, "winner"), _text(data, "loser"), outcome=_text(data, "outcome"))
-        return View(thread=_thread(services, caller, conversation))
-    raise BadInput("The page asked for something unknown. Reload it and try again.")
-
-
-def _save(services: Services, caller: Caller, reply: str, data: Mapping[str, Any]) -> None:
-    reasons = data.get("reasons")
-    chosen = [str(reason) for reason in reasons] if isinstance(reasons, list) else []
-    endpoints.rate(services, caller, reply, _text(data, "value"), reasons=chosen, comment=_text(data, "comment"))
-    with services.database.read() as session:
-        original = records.reply(session, reply, owner=caller.id)[0].text
-    correction = _text(data, "correction").strip()
-    endpoints.correct(services, caller, reply, "" if correction.split() == original.split() else correction)
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name, "")
-    return value if isinstance(value, str) else ""
-
-
-def _number(data: Mapping[str, Any], name: str) -> int:
-    value = _text(data, name)
-    return int(value) if value.isdecimal() and len(value) < 4 else 0
+    """Do what a button in the conversation says, and show it. Raises what the endpoints raise."""
+    look = thread_handlers.act(services, caller, data)
+    return View() if look is None else View(thread=_thread(services, caller, conversation, look=look))
 
 
 def _thread(services: Services, caller: Caller, conversation: str, *, look: Look = AT_NOTHING) -> str:
@@ -213,9 +227,11 @@ def _welcome(caller: Caller, asked: Assistant) -> str:
     return thread_html.welcome(name=asked.name, greeting=asked.greeting, examples=asked.example_questions)
 
 
-def _is_theirs(session: Session, caller: Caller, conversation: str) -> bool:
+def _is_theirs(session: Session, caller: Caller, conversation: str, asked: Assistant) -> bool:
     try:
-        return bool(conversation) and records.conversation(session, conversation, owner=caller.id) is not None
+        return bool(conversation) and (
+            records.conversation(session, conversation, owner=caller.id).assistant_id == asked.id
+        )
     except NotFound:
         return False
 
@@ -228,18 +244,4 @@ def _await_last_words(services: Services, conversation: str) -> None:
 
 def _still_writing(services: Services, conversation: str) -> bool:
     with services.database.read() as session:
-        return any(made.state is ReplyState.streaming for made in records.replies(session, conversation).values())
-
-
-def _listing(held: Sequence[Conversation], *, current: str) -> str:
-    rows = "".join(
-        f'<li><button type="button" data-do="open" data-conversation="{escape(one.id)}"'
-        f"{' aria-current=true' if one.id == current else ''}>{escape(one.title)}</button></li>"
-        for one in held
-    )
-    empty = '<p class="tl-quiet">Your conversations will be listed here.</p>'
-    return (
-        '<button type="button" class="tl-menu" data-do="menu" aria-expanded="false">Conversations</button>'
-        '<nav aria-label="Conversations"><button type="button" class="tl-new" data-do="open" data-conversation="">'
-        f"New conversation</button>{f'<ul>{rows}</ul>' if held else empty}</nav>"
-    )
+        return records.is_writing(session, conversation)

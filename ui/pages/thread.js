@@ -1,18 +1,13 @@
 // Makes the buttons in a conversation work. What only changes the view happens here; the rest goes to the server as an
-// event with ids: "act" (rate, save, edit, close, compare, place) and "generate" (example, retry). Runs as the body of a
-// function with `element`, `trigger` and `watch` of the gr.HTML component.
+// event with ids: "act" (rate, reasons, save, edit, close, compare, turn, place) and "generate" (example, retry, reword).
+// Runs as the body of a function with `element`, `trigger` and `watch` of the gr.HTML component.
 
 const opened = new Set(); // sources that are open, by reply and number
 const doubting = new Set(); // replies whose doubts are marked
-const pages = new Map(); // which answer of a group is looked at, by the id of the group's first answer
+let next = []; // where the focus goes when the conversation is drawn anew: the first of these that is there
 
-const group = (node) => node.closest(".tl-answers");
-const answers = (section) => [...section.querySelectorAll(":scope > .tl-answer")];
-
-function turnTo(section, n) {
-  section.classList.remove("tl-pair");
-  answers(section).forEach((answer, index) => { answer.hidden = index + 1 !== n; });
-}
+const find = (name, value) => [...element.querySelectorAll(`[data-${name}]`)].filter((node) => node.dataset[name] === value);
+const answerOf = (reply) => find("reply", reply).find((node) => node.matches(".tl-answer"));
 
 function openSource(button) {
   const source = button.closest(".tl-answer").querySelector(`.tl-source[data-n="${button.dataset.n}"]`);
@@ -50,6 +45,51 @@ function filled(form) {
   };
 }
 
+function reword(button) { // in place of the question: its words in a box
+  const asked = button.closest(".tl-asked");
+  const form = document.createElement("form");
+  form.className = "tl-reword";
+  form.dataset.reply = button.dataset.reply;
+  form.innerHTML = `<label><span class="tl-hidden">The question in other words</span><textarea rows="3" maxlength="8000"
+    required></textarea></label><p class="tl-note">The answers so far are kept. You can go back to them.</p>
+    <div class="tl-form-buttons"><button type="submit" class="tl-primary">Ask again</button>
+    <button type="button" data-do="unword">Cancel</button></div>`;
+  const box = form.querySelector("textarea");
+  box.value = asked.querySelector(".tl-words").textContent;
+  asked.hidden = true;
+  asked.after(form);
+  box.focus();
+  box.setSelectionRange(box.value.length, box.value.length);
+}
+
+function unword(form) {
+  const asked = form.previousElementSibling;
+  form.remove();
+  asked.hidden = false;
+  asked.querySelector('[data-do="reword"]').focus();
+}
+
+function focusAfter(data) {
+  const within = (selector) => () => answerOf(data.reply)?.querySelector(selector);
+  if (data.do === "edit") next = [within(".tl-form input"), within(".tl-form textarea")];
+  else if (data.do === "save" || data.do === "close") next = [within(".tl-said button"), within(".tl-thumb")];
+  else if (data.do === "rate" && data.value === "none") next = [within(".tl-thumb")];
+  else if (data.do === "compare") next = [() => element.querySelector(".tl-choice button")];
+  else if (data.do === "turn") {
+    const other = data.way === "earlier" ? "later" : "earlier";
+    const arrow = (way) => () => find("way", way).filter((node) => !node.disabled && near(node, data.place))[0];
+    next = [arrow(data.way), arrow(other)];
+  } else next = [];
+}
+
+const exchanges = () => [...element.querySelectorAll(".tl-asked, .tl-answers")];
+const near = (node, place) => exchanges().indexOf(node.closest(".tl-asked, .tl-answers")) === place;
+
+function act(data) {
+  focusAfter(data);
+  trigger("act", data);
+}
+
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-do]");
   if (!button) return;
@@ -61,23 +101,45 @@ element.addEventListener("click", (event) => {
     const reply = answer.dataset.reply;
     if (!doubting.delete(reply)) doubting.add(reply);
     markDoubts(answer, doubting.has(reply));
-  } else if (todo === "page") {
-    const section = group(button);
-    const to = Number(button.dataset.to);
-    turnTo(section, to);
-    pages.set(answers(section)[0].dataset.reply, { to, of: answers(section).length });
-    answers(section)[to - 1].querySelector(".tl-pager button:not(:disabled)").focus();
-  } else if (todo === "save") trigger("act", filled(button.closest("form")));
+  } else if (todo === "reword") reword(button);
+  else if (todo === "unword") unword(button.closest("form"));
+  else if (todo === "save") act(filled(button.closest("form")));
+  else if (todo === "another") trigger("generate", { ...filled(button.closest("form")), do: "retry" });
   else if (todo === "example" || todo === "retry") trigger("generate", { ...button.dataset });
-  else {
+  else if (todo === "turn") {
+    act({ ...button.dataset, place: exchanges().indexOf(button.closest(".tl-asked, .tl-answers")) });
+  } else {
     if (todo === "rate") button.setAttribute("aria-pressed", String(button.dataset.value !== "none"));
-    trigger("act", { ...button.dataset });
+    act({ ...button.dataset });
   }
 });
 
 element.addEventListener("submit", (event) => {
   event.preventDefault();
-  trigger("act", filled(event.target));
+  const form = event.target;
+  if (!form.matches(".tl-reword")) { act(filled(form)); return; }
+  const words = form.querySelector("textarea").value.trim();
+  if (words === form.previousElementSibling.querySelector(".tl-words").textContent.trim()) unword(form);
+  else if (words) trigger("generate", { do: "reword", reply: form.dataset.reply, message: words });
+});
+
+element.addEventListener("change", (event) => { // a reason counts once it is chosen
+  if (event.target.name === "reason") trigger("act", { ...filled(event.target.form), do: "reasons" });
+});
+
+element.addEventListener("keydown", (event) => {
+  const { key, target } = event;
+  const form = target.closest("form");
+  if (key === "Enter" && !event.shiftKey && !event.isComposing && target.closest(".tl-reword textarea")) {
+    event.preventDefault();
+    form.requestSubmit();
+  } else if (key === "Escape" && form) {
+    if (form.matches(".tl-reword")) unword(form); else act({ do: "close", reply: form.dataset.reply });
+  } else if (key === "Escape" && target.closest(".tl-place")) act({ do: "close" });
+  else if ((key === "ArrowLeft" || key === "ArrowRight") && target.closest(".tl-pager")) {
+    const arrow = target.closest(".tl-pager").querySelector(`[data-way="${key === "ArrowLeft" ? "earlier" : "later"}"]`);
+    if (!arrow.disabled) arrow.click();
+  }
 });
 
 element.addEventListener("toggle", (event) => { // it does not bubble
@@ -87,10 +149,6 @@ element.addEventListener("toggle", (event) => { // it does not bubble
 }, true);
 
 watch("value", () => {
-  for (const section of element.querySelectorAll(".tl-answers")) {
-    const seen = answers(section)[0] && pages.get(answers(section)[0].dataset.reply);
-    if (seen && seen.of === answers(section).length) turnTo(section, seen.to);
-  }
   for (const answer of element.querySelectorAll(".tl-answer")) {
     if (doubting.has(answer.dataset.reply) && answer.querySelector(".tl-doubts")) markDoubts(answer, true);
   }
@@ -101,5 +159,8 @@ watch("value", () => {
   if (place) {
     place.focus({ preventScroll: true });
     place.querySelector("mark").scrollIntoView({ block: "center" });
+  } else if (document.activeElement === document.body || element.contains(document.activeElement)) {
+    next.map((wanted) => wanted()).find(Boolean)?.focus({ preventScroll: true });
   }
+  next = [];
 });

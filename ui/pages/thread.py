@@ -56,14 +56,37 @@ class Exchange:
 
     question: str
     answers: tuple[Answer, ...]
+    goes_on: str = ""
+    """The answer that the conversation goes on from."""
+    wordings: tuple[str, ...] = ()
+    """Ids of the question in all the words in which it was asked here, oldest first."""
+    wording: int = 0
+    """Which of them this is, from 0."""
     choice: Choice | None = None
-    """The reader's choice between the two newest answers."""
+    """The reader's choice between the rivals."""
+    passed: bool = False
+    """Whether the reader went on from the newest answer."""
+
+    @property
+    def undecided(self) -> bool:
+        """Whether the reader may be asked which of the rivals is better."""
+        return self.rivals is not None and self.choice is None and not self.passed
+
+    @property
+    def current(self) -> int:
+        """Which answer the conversation goes on from, from 0."""
+        found = [n for n, answer in enumerate(self.answers) if answer.reply == self.goes_on]
+        return found[0] if found else len(self.answers) - 1
 
     @property
     def rivals(self) -> tuple[Answer, Answer] | None:
-        """The two newest answers, where there are two that are worth comparing."""
+        """The newest answer and the best one before it, as far as that is known, where both can be compared."""
         finished = [answer for answer in self.answers if answer.finished]
-        return (finished[-2], finished[-1]) if len(finished) > 1 else None
+        if len(finished) < 2:
+            return None
+        *earlier, newest = finished
+        unbeaten = [answer for answer in earlier if not {*answer.opinion.worse_than} - {newest.reply}]
+        return (unbeaten or earlier)[-1], newest
 
 
 def load(session: Session, conversation: str, *, owner: str) -> tuple[Exchange, ...]:
@@ -72,23 +95,36 @@ def load(session: Session, conversation: str, *, owner: str) -> tuple[Exchange, 
     written = records.messages(session, conversation)
     made = records.replies(session, conversation)
     opinions = ratings.of_person(session, list(made), owner)
-    line = [message.id for message in records.thread(session, conversation) if message.role is Role.user]
-    by_id = {message.id: message for message in written}
-    return tuple(_exchange(by_id[question], written, made, opinions) for question in line)
+    line = records.thread(session, conversation)
+    return tuple(
+        _exchange(question, answer, written, made, opinions)
+        for question, answer in zip(line[::2], line[1::2], strict=True)
+    )
 
 
 def _exchange(
-    question: Message, written: Sequence[Message], made: dict[str, Reply], opinions: dict[str, Opinion]
+    question: Message,
+    answer: Message,
+    written: Sequence[Message],
+    made: dict[str, Reply],
+    opinions: dict[str, Opinion],
 ) -> Exchange:
-    replies = [message for message in written if message.parent_id == question.id and message.role is Role.assistant]
+    replies = [message for message in written if message.parent_id == question.id]
+    wordings = [
+        message.id for message in written if message.parent_id == question.parent_id and message.role is Role.user
+    ]
     exchange = Exchange(
         question=question.text,
         answers=tuple(_answer(message, made[message.id], opinions[message.id]) for message in replies),
+        goes_on=answer.id,
+        wordings=tuple(wordings),
+        wording=wordings.index(question.id),
     )
     if exchange.rivals is None:
         return exchange
-    first, second = (answer.reply for answer in exchange.rivals)
-    return replace(exchange, choice=_choice(first, second, opinions[first]))
+    first, second = (rival.reply for rival in exchange.rivals)
+    passed = any(message.parent_id == second for message in written)
+    return replace(exchange, choice=_choice(first, second, opinions[first]), passed=passed)
 
 
 def _answer(message: Message, made: Reply, opinion: Opinion) -> Answer:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from assistant.tables import ReplyState
-from ui.pages.markup import escape, lines, markdown
+from ui.pages.branches_html import asked, icon, pager
+from ui.pages.markup import escape, markdown
 from ui.pages.sources_html import Place, sources
 from ui.pages.tables import version
 from ui.pages.thread import Answer, Exchange
@@ -26,6 +27,7 @@ class Look:
 
 
 USED = "Saved. From now on questions like this get your answer."
+UNWRITTEN: Mapping[str, Any] = {"text": "", "sources": (), "done": False}
 NO_DOUBT = "Nothing found that no source says."
 AT_NOTHING = Look()
 
@@ -52,53 +54,56 @@ def thread(exchanges: Sequence[Exchange], *, reasons: Reasons, look: Look = AT_N
     parts = []
     for index, exchange in enumerate(exchanges):
         last = index == len(exchanges) - 1
-        parts.append(question(exchange.question))
+        reply = exchange.answers[0].reply
+        parts.append(asked(exchange.question, wordings=exchange.wordings, at=exchange.wording, reply=reply))
         parts.append(_answers(exchange, last=last, reasons=reasons, look=look))
     return f'<div class="tl-thread">{"".join(parts)}</div>'
 
 
-def question(text: str) -> str:
-    """What a person asked."""
-    return f'<div class="tl-question"><span class="tl-hidden">You: </span>{lines(text)}</div>'
+def writing(turns: Sequence[Mapping[str, Any]], *, status: str) -> str:
+    """Answers as far as they are written; none of them: one that is being prepared."""
+    parts = [_written(turn, n=n, of=len(turns), status=status) for n, turn in enumerate(turns or [UNWRITTEN], start=1)]
+    return f'<section class="tl-answers tl-pair">{"".join(parts)}</section>' if len(parts) > 1 else parts[0]
 
 
-def writing(text: str, *, sources: Sequence[Mapping[str, Any]] = (), status: str) -> str:
-    """An answer as far as it is written."""
-    cited = [int(source["n"]) for source in sources]
+def _written(turn: Mapping[str, Any], *, n: int, of: int, status: str) -> str:
+    cited, going = [int(source["n"]) for source in turn["sources"]], not turn["done"]
+    said = f'<p class="tl-status"><span class="tl-dots" aria-hidden="true"></span><span>{escape(status)}</span></p>'
     return (
-        f'<article class="tl-answer tl-writing" aria-busy="true"><div class="tl-text">{markdown(text, citations=cited)}'
-        f'</div><p class="tl-status"><span class="tl-dots" aria-hidden="true"></span>{escape(status)}</p></article>'
+        f'<article class="tl-answer tl-writing" aria-busy="{str(going).lower()}">{_heading(n, of)}'
+        f'<div class="tl-text">{markdown(turn["text"], citations=cited)}</div>'
+        f"{said if going else ''}</article>"
     )
 
 
 def _answers(exchange: Exchange, *, last: bool, reasons: Reasons, look: Look) -> str:
-    undecided = last and exchange.rivals is not None and exchange.choice is None
-    shown = {answer.reply for answer in exchange.rivals or ()} if undecided else {exchange.answers[-1].reply}
+    pair = exchange.rivals if last and exchange.undecided else None
+    shown = pair or (exchange.answers[exchange.current],)
+    ids = [answer.reply for answer in exchange.answers]
     articles = "".join(
         _answer(
             answer,
-            n=n,
-            of=len(exchange.answers),
-            hidden=answer.reply not in shown,
-            retry=last and n == len(exchange.answers),
-            form=_form(answer, reasons) if answer.reply == look.opened else "",
+            at=ids.index(answer.reply),
+            ids=ids,
+            retry=last and answer is shown[-1],
+            form=_form(answer, reasons, retry=last) if answer.reply == look.opened else "",
             look=look,
         )
-        for n, answer in enumerate(exchange.answers, start=1)
+        for answer in shown
     )
-    kind = "tl-answers tl-pair" if undecided else "tl-answers"
-    return f'<section class="{kind}">{articles}</section>{_choice(exchange)}'
+    kind = "tl-answers tl-pair" if pair else "tl-answers"
+    return f'<section class="{kind}">{articles}</section>{_choice(exchange, may_ask=pair is not None)}'
 
 
-def _answer(answer: Answer, *, n: int, of: int, hidden: bool, retry: bool, form: str, look: Look) -> str:
+def _answer(answer: Answer, *, at: int, ids: Sequence[str], retry: bool, form: str, look: Look) -> str:
     numbers = [int(source["n"]) for source in answer.sources]
     text = markdown(answer.text, citations=numbers, doubts=answer.doubts)
     place = look.place if look.place and look.place["reply"] == answer.reply else None
     return (
-        f'<article class="tl-answer" data-reply="{escape(answer.reply)}"{" hidden" if hidden else ""}'
-        f' aria-label="Answer {n} of {of}">{_heading(n, of)}<div class="tl-text">{text}</div>{_note(answer)}'
-        f"{_doubts(answer)}{sources(answer.reply, answer.sources, place=place)}"
-        f"{_tools(answer, n=n, of=of, retry=retry)}"
+        f'<article class="tl-answer" data-reply="{escape(answer.reply)}"'
+        f' aria-label="Answer {at + 1} of {len(ids)}">{_heading(at + 1, len(ids))}<div class="tl-text">{text}</div>'
+        f"{_note(answer)}{_doubts(answer)}{sources(answer.reply, answer.sources, place=place)}"
+        f"{_tools(answer, pages=pager(ids, at, what='answer'), retry=retry)}"
         f"{form or _stored(answer, saved=answer.reply == look.saved)}</article>"
     )
 
@@ -124,23 +129,17 @@ def _doubts(answer: Answer) -> str:
     return f'<p class="tl-note tl-doubts" role="status" hidden>{said}</p>' if answer.sources else ""
 
 
-def _tools(answer: Answer, *, n: int, of: int, retry: bool) -> str:
+def _tools(answer: Answer, *, pages: str, retry: bool) -> str:
     reply = escape(answer.reply)
-    pager = ""
-    if of > 1:
-        pager = (
-            f'<span class="tl-pager">{_page("&lsaquo;", "Earlier answer", to=n - 1, of=of)}'
-            f"<span>{n} of {of}</span>{_page('&rsaquo;', 'Later answer', to=n + 1, of=of)}</span>"
-        )
     again = (
-        f'<button type="button" class="tl-tool" data-do="retry" data-reply="{reply}">{_icon("again")}Try again</button>'
+        f'<button type="button" class="tl-tool" data-do="retry" data-reply="{reply}">{icon("again")}Try again</button>'
     )
     thumbs = ""
     if answer.finished:
-        copy = f'<button type="button" class="tl-tool" data-do="copy">{_icon("copy")}<span>Copy</span></button>'
+        copy = f'<button type="button" class="tl-tool" data-do="copy">{icon("copy")}<span>Copy</span></button>'
         check = (
             f'<button type="button" class="tl-tool" data-do="doubts" aria-pressed="false"'
-            f' title="Mark what no source says">{_icon("check")}Check</button>'
+            f' title="Mark what no source says">{icon("check")}Check</button>'
         )
         thumbs = (
             _thumb(answer, "up", "Good answer")
@@ -149,14 +148,9 @@ def _tools(answer: Answer, *, n: int, of: int, retry: bool) -> str:
             + (check if answer.sources else "")
         )
     return (
-        f'<div class="tl-tools">{pager}{thumbs}'
+        f'<div class="tl-tools">{pages}{thumbs}'
         f'{again if retry else ""}<span class="tl-version">{escape(version(answer.adapter))}</span></div>'
     )
-
-
-def _page(sign: str, label: str, *, to: int, of: int) -> str:
-    off = "" if 1 <= to <= of else " disabled"
-    return f'<button type="button" data-do="page" data-to="{to}" aria-label="{label}"{off}>{sign}</button>'
 
 
 def _thumb(answer: Answer, value: str, label: str) -> str:
@@ -164,7 +158,7 @@ def _thumb(answer: Answer, value: str, label: str) -> str:
     return (
         f'<button type="button" class="tl-tool tl-thumb" data-do="rate" data-reply="{escape(answer.reply)}"'
         f' data-value="{"none" if pressed else value}" aria-pressed="{str(pressed).lower()}"'
-        f' aria-label="{label}" title="{"Take this back" if pressed else label}">{_icon(value)}</button>'
+        f' aria-label="{label}" title="{"Take this back" if pressed else label}">{icon(value)}</button>'
     )
 
 
@@ -186,7 +180,7 @@ def _stored(answer: Answer, *, saved: bool) -> str:
     )
 
 
-def _form(answer: Answer, reasons: Reasons) -> str:
+def _form(answer: Answer, reasons: Reasons, *, retry: bool) -> str:
     """The form below a rated answer. Every part of it is optional: the thumb is already stored."""
     value = answer.opinion.value if answer.opinion.value in reasons else "down"
     chips = "".join(
@@ -194,12 +188,17 @@ def _form(answer: Answer, reasons: Reasons) -> str:
         f"{' checked' if code in answer.opinion.reasons else ''}><span>{escape(label)}</span></label>"
         for code, label in reasons[value]
     )
+    another = (
+        '<p class="tl-another">It can write another answer, next to this one, for you to choose from. '
+        f'<button type="button" data-do="another" data-reply="{escape(answer.reply)}">Show another answer</button></p>'
+    )
     title = "What was good about it?" if value == "up" else "What was wrong?"
     comment, corrected = escape(answer.opinion.comment), answer.opinion.correction or answer.text
     return (
         f'<form class="tl-form" data-reply="{escape(answer.reply)}" data-value="{escape(value)}">'
         f'<p class="tl-thanks" role="status">Saved, thank you. You may add more:</p>'
         f'<fieldset><legend>{title}</legend><div class="tl-reasons">{chips}</div></fieldset>'
+        f"{another if retry and value == 'down' else ''}"
         f'<label>In your words<input type="text" name="comment" maxlength="2000" value="{comment}"'
         f' placeholder="Optional"></label>'
         f"<label>What should it have said?"
@@ -211,9 +210,9 @@ def _form(answer: Answer, reasons: Reasons) -> str:
     )
 
 
-def _choice(exchange: Exchange) -> str:
+def _choice(exchange: Exchange, *, may_ask: bool) -> str:
     rivals = exchange.rivals
-    if rivals is None:
+    if rivals is None or (exchange.choice is None and not may_ask):
         return ""
     names = {answer.reply: f"Answer {n}" for n, answer in enumerate(exchange.answers, start=1)}
     first, second = rivals[0].reply, rivals[1].reply
@@ -234,19 +233,3 @@ def _compare(label: str, winner: str, loser: str, outcome: str) -> str:
         f'<button type="button" data-do="compare" data-winner="{escape(winner)}" data-loser="{escape(loser)}"'
         f' data-outcome="{outcome}">{escape(label)}</button>'
     )
-
-
-PATHS = {
-    "up": "M7 10v11H4a1 1 0 0 1-1-1v-9a1 1 0 0 1 1-1h3Zm0 0 4-7a2.5 2.5 0 0 1 2.5 2.5V9h5a2 2 0 0 1 2 2.3l-1.3 8"
-    "a2 2 0 0 1-2 1.7H7",
-    "copy": "M9 9h10v11H9zM5 15V4h10",
-    "check": "M4 21h3m3 0h4m3 0h3M6 10l4 4 8-9",
-    "again": "M4 12a8 8 0 1 0 2.5-5.8M4 4v4h4",
-}
-"""Of a square of 24 units."""
-
-
-def _icon(name: str) -> str:
-    flip = ' style="transform:rotate(180deg)"' if name == "down" else ""
-    path = PATHS["up" if name == "down" else name]
-    return f'<svg viewBox="0 0 24 24" aria-hidden="true"{flip}><path d="{path}"/></svg>'

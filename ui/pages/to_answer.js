@@ -9,9 +9,6 @@
   }
   address.searchParams.delete("r");
   history.replaceState(null, "", address);
-  const group = answer.closest(".tl-answers");
-  group.classList.remove("tl-pair");
-  for (const each of group.querySelectorAll(":scope > .tl-answer")) each.hidden = each !== answer;
   answer.classList.add("tl-named");
   answer.scrollIntoView({ block: "center" });
 }, 50)
