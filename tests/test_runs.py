@@ -20,6 +20,7 @@ from assistant import records
 from assistant.database import Database, utc_now
 from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound, ThumbloopError
 from assistant.tables import Assistant
+from feedback import people
 from feedback.lessons import Lesson
 from feedback.ratings import compare, correct, rate
 from retrain.dataset import read
@@ -363,3 +364,30 @@ def test_too_little_feedback_and_unknown_ids_are_told(database: Database, opened
         runs.status("nothing")
     with pytest.raises(NotFound):
         runs.start("nobody", asked_by="admin")
+
+
+def test_what_is_deleted_while_a_run_goes_leaves_its_files_once_it_is_over(
+    database: Database, opened: Opened, assistant: Assistant
+) -> None:
+    runs = opened("wait")
+    run = runs.start(assistant.id, asked_by="ann")
+    wait_until(runs, run, RunState.training)
+    with database.write() as session:
+        people.forget_everything(session, "ann")
+    assert read(runs.folder(run.id) / "train.jsonl")
+    runs.cancel(run.id)
+    wait_until(runs, run, RunState.cancelled)
+    runs.close()
+    assert read(runs.folder(run.id) / "train.jsonl") == read(runs.folder(run.id) / "held_out.jsonl") == []
+
+
+def test_a_start_takes_what_was_deleted_meanwhile_out_of_earlier_runs(
+    database: Database, opened: Opened, assistant: Assistant
+) -> None:
+    runs = opened(work=False)
+    run = runs.start(assistant.id, asked_by="ann")
+    runs.cancel(run.id)
+    with database.write() as session:
+        people.forget_everything(session, "ann")
+    opened()
+    assert read(runs.folder(run.id) / "train.jsonl") == []
