@@ -10,7 +10,7 @@ from sqlmodel import select
 
 from assistant import records
 from assistant.errors import BadInput, NotFound
-from assistant.tables import Conversation, Message
+from assistant.tables import Conversation, GoldenAnswer, Message
 from feedback import people
 from feedback.ratings import compare, correct, rate
 from feedback.tables import Correction, Rating, Value
@@ -20,7 +20,7 @@ from tests.builders import add_turn
 from tests.serving import open_services
 from ui import endpoints, privacy
 from ui.endpoints.exchange import export
-from ui.pages import mine_handlers, mine_html
+from ui.pages import conversations_handlers, mine_handlers, mine_html
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -180,6 +180,13 @@ def test_a_conversation_is_deleted_and_who_learned_from_it_is_named(services: Se
     said = mine_handlers.delete(services, GUEST, data={"do": "delete", "target": held.id})
     assert "is gone" in said and "v1" in said and "until an admin trains anew" in said
     assert all_rows(services, Message) == all_rows(services, Rating) == all_rows(services, Correction) == []
+
+
+def test_the_panel_beside_the_chat_deletes_as_thoroughly(services: Services) -> None:
+    exported = export(services, ADMIN, "default", "ratings")
+    held = all_rows(services, Conversation)[0]
+    conversations_handlers.change(services, GUEST, {"do": "delete", "conversation": held.id})
+    assert not exported.exists() and all_rows(services, Correction) == all_rows(services, GoldenAnswer) == []
 
 
 @pytest.mark.parametrize(("what", "conversations"), [("feedback", 1), ("everything", 0)])

@@ -9,7 +9,7 @@ from sqlmodel import Session, col, func, select
 
 from assistant import records
 from assistant.database import Database
-from assistant.tables import Assistant, Conversation, Message, Reply
+from assistant.tables import Assistant, Conversation, GoldenAnswer, Message, Reply
 from feedback import own, people
 from feedback.evidence import Evidence, gather
 from feedback.exchange import FORMATS, export_rows
@@ -77,10 +77,11 @@ def rows_in(evidence: Evidence) -> set[str]:
 
 
 def learnable(session: Session, assistant: Assistant, folder: Path) -> str:
-    """All that anything later could learn from or take away, as text: pairs, singles, lessons, exports, frozen runs."""
+    """All that anything later could learn from or take away, as text: pairs, lessons, golden, exports, runs."""
     evidence = gather(session, assistant.id)
     pair_set, lessons = build_pairs(evidence), build_lessons(evidence)
-    parts = list(map(repr, (*pair_set.pairs, *pair_set.singles, *lessons)))
+    golden = session.exec(select(GoldenAnswer.answer)).all()
+    parts = list(map(repr, (*pair_set.pairs, *pair_set.singles, *lessons, *golden)))
     parts += ["\n".join(export_rows(session, assistant.id, format)) for format in FORMATS]
     for method, taught in (("dpo", ()), ("kto", ()), ("sft", lessons), ("sft+dpo", lessons)):
         to = folder / method

@@ -9,7 +9,7 @@ from typing import Any
 
 from assistant import records
 from assistant.errors import BadInput
-from ui import access
+from ui import access, privacy
 from ui.pages import conversations_html, thread
 from ui.pages.transcript import file_name, transcript
 from ui.services import Services
@@ -44,13 +44,13 @@ def listing(services: Services, caller: Caller, *, assistant: str, current: str,
 def change(services: Services, caller: Caller, data: Mapping[str, Any]) -> None:
     """Rename or delete a conversation of the caller's. Raises `NotFound`, and `BadInput` for a bad name."""
     todo, conversation = data.get("do"), str(data.get("conversation", ""))
-    with services.database.write() as session:
-        if todo == "rename":
+    if todo == "rename":
+        with services.database.write() as session:
             records.rename_conversation(session, conversation, owner=caller.id, title=str(data.get("title", "")))
-        elif todo == "delete":
-            records.delete_conversation(session, conversation, owner=caller.id)
-        else:
-            raise BadInput("The page asked for something unknown. Reload it and try again.")
+    elif todo == "delete":
+        privacy.forget_conversation(services.database, services.settings, caller.id, conversation)
+    else:
+        raise BadInput("The page asked for something unknown. Reload it and try again.")
 
 
 def export(services: Services, caller: Caller, conversation: str) -> str:

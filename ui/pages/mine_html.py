@@ -179,8 +179,8 @@ def _facts(found: Kept, *, caller: Caller, learned: Learned) -> str:
         (
             "What it is used for",
             "Questions and answers: to go on with a conversation. Ratings, corrections and choices: to teach the "
-            "assistant, with the question, what was said before it, and the answer. A conversation in which nobody "
-            "rated anything teaches nothing.",
+            "assistant, with the question, what was said before it, and the answer. A correction and a liked answer "
+            "are also shown to it as examples at once. A conversation in which nobody rated anything teaches nothing.",
         ),
         (
             "Who can see it",
