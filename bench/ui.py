@@ -34,7 +34,7 @@ PAGES = {
     "chat, new": ("/", ".tl-example"),
     "chat, a conversation": ("/?c={conversation}", "#tl-thread .tl-tools"),
     "documents": ("/documents", ".tl-page .tl-table"),
-    "feedback": ("/feedback", ".tl-page .tl-table, .tl-page .tl-quiet"),
+    "feedback": ("/feedback", ".tl-page .tl-replies, .tl-page .tl-empty-page"),
     "retrain": ("/retrain", ".tl-page .tl-figures"),
     "assistant": ("/assistant", ".tl-page textarea"),
 }

@@ -10,7 +10,7 @@ from sqlalchemy import case, func
 from sqlmodel import col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from feedback.tables import Comparison, Correction, Outcome, Rating, Value
+from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 
 def ratings(rater: str | None = None) -> SelectOfScalar[Rating]:
@@ -37,3 +37,9 @@ def comparisons(rater: str | None = None) -> SelectOfScalar[Comparison]:
 
 def _of(last: Any, table: Any, rater: str | None) -> Any:
     return last if rater is None else last.where(table.rater == rater)
+
+
+def exclusions() -> SelectOfScalar[Exclusion]:
+    """What admins leave out of training now. Whether such a row still counts is not looked at."""
+    last = select(func.max(Exclusion.id)).group_by(col(Exclusion.row))
+    return select(Exclusion).where(col(Exclusion.id).in_(last), Exclusion.reason != "")

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from assistant.prompt import ChatMessage
 from assistant.tables import Conversation, Message, Reply, ReplyState
 from feedback import counting
-from feedback.tables import Comparison, Correction, Outcome, Rating, Value
+from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +75,14 @@ class Choice:
     tie: bool = False
 
 
+@dataclass(frozen=True)
+class Excluded:
+    """A row that an admin leaves out of training, such as `rating:12`, and the replies that it is about."""
+
+    row: str
+    replies: tuple[str, ...]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Evidence:
     """All that counts of the feedback on one assistant; the order within each field says nothing."""
@@ -83,6 +91,8 @@ class Evidence:
     thumbs: tuple[Thumb, ...] = ()
     corrections: tuple[CorrectedText, ...] = ()
     choices: tuple[Choice, ...] = ()
+    excluded: tuple[Excluded, ...] = ()
+    """Would count, and is in none of the others."""
 
 
 def gather(session: Session, assistant_id: str, *, question: str | None = None) -> Evidence:
@@ -97,24 +107,40 @@ def gather(session: Session, assistant_id: str, *, question: str | None = None) 
     ratings = counting.ratings().where(col(Rating.reply_id).in_(theirs)).order_by(col(Rating.id))
     corrections = counting.corrections().where(col(Correction.reply_id).in_(theirs)).order_by(col(Correction.id))
     comparisons = counting.comparisons().where(col(Comparison.winner_id).in_(theirs)).order_by(col(Comparison.id))
+    not_wanted = excluded_rows(session)
+    excluded: list[Excluded] = []
+
+    def wanted(row: str, *replies: str) -> bool:
+        if not all(reply in answers for reply in replies):
+            return False
+        if row in not_wanted:
+            excluded.append(Excluded(row, replies))
+        return row not in not_wanted
+
     return Evidence(
         answers=tuple(answers.values()),
         thumbs=tuple(
             Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up, r.for_all)
             for r in session.exec(ratings)
-            if r.reply_id in answers
+            if wanted(f"rating:{r.id}", r.reply_id)
         ),
         corrections=tuple(
             CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text, c.for_all)
             for c in session.exec(corrections)
-            if c.reply_id in answers
+            if wanted(f"correction:{c.id}", c.reply_id)
         ),
         choices=tuple(
             Choice(cast(int, c.id), c.winner_id, c.loser_id, c.rater, c.outcome is Outcome.tie)
             for c in session.exec(comparisons)
-            if c.winner_id in answers and c.loser_id in answers
+            if wanted(f"comparison:{c.id}", c.winner_id, c.loser_id)
         ),
+        excluded=tuple(excluded),
     )
+
+
+def excluded_rows(session: Session) -> dict[str, Exclusion]:
+    """What admins leave out of training now, by row."""
+    return {one.row: one for one in session.exec(counting.exclusions())}
 
 
 def _answers(session: Session, assistant_id: str, question: str | None) -> Iterator[Answer]:

@@ -18,7 +18,7 @@ from assistant.prompt import ChatMessage
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 from feedback import counting, golden, ratings
-from feedback.evidence import gather
+from feedback.evidence import excluded_rows, gather
 from feedback.likeness import normal
 from feedback.pairs import Pair, Single, build_pairs
 from feedback.tables import IMPORTER, Rating, Value
@@ -41,7 +41,8 @@ def export_rows(session: Session, assistant_id: str, format: str) -> Iterator[st
     """The lines, without line ends, of an assistant's feedback as it counts now.
 
     `preference` has the pairs, `unpaired` the single thumbs; together they are what would be trained on. `ratings` has
-    every thumb with its question and answer. Raises `BadInput` for another format, before the first line.
+    every thumb with its question and answer. What an admin leaves out of training is in none of them. Raises `BadInput`
+    for another format, before the first line.
     """
     if format not in FORMATS:
         raise BadInput(f"{format!r} is no export format. Choose one of {', '.join(FORMATS)}.")
@@ -111,7 +112,10 @@ def _rated(session: Session, assistant_id: str) -> Iterator[dict[str, Any]]:
         .where(Conversation.assistant_id == assistant_id)
         .order_by(col(rating.id))
     )
+    not_wanted = excluded_rows(session)
     for given, message, made, question in session.exec(query):
+        if f"rating:{given.id}" in not_wanted:
+            continue
         yield {
             "row": f"rating:{given.id}",
             "reply": message.id,

@@ -1,51 +1,24 @@
-"""What people thought, as an admin sees it: a page of rated replies, and the approval of each adapter version.
+"""What people thought, at a glance, as an admin sees it: how much, how good, since when, why, and of which questions.
 
-Only the rows that count, told apart, sorted and cut into pages by the database.
+Only the thumbs that count, summed up by the database. Imported ones are left out: no version of this assistant's wrote
+those answers.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import json
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Subquery, case, func, literal, or_, union_all
+from sqlalchemy import ColumnElement, Select, String, Subquery, case, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from assistant.tables import Conversation, Message, Reply
+from assistant.tables import Conversation, Message, Reply, ReplyState
 from feedback import counting
-from feedback.tables import IMPORTER, Correction, Outcome, Rating, Value
-
-COUNTS = ("up", "down", "wins", "losses", "corrected")
-NONE = literal(0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RatedReply:
-    """A reply that somebody rated, corrected or compared; counts are of people."""
-
-    reply: str
-    conversation: str
-    question: str
-    text: str
-    adapter: str | None
-    up: int
-    down: int
-    wins: int
-    losses: int
-    reasons: tuple[str, ...] = ()
-    comments: tuple[str, ...] = ()
-    corrections: tuple[str, ...] = ()
-    rated_at: datetime
-
-
-@dataclass(frozen=True)
-class FeedbackPage:
-    """One page of rated replies, the latest first, and how many there are on all pages."""
-
-    rows: tuple[RatedReply, ...]
-    total: int
+from feedback.search import same_words
+from feedback.tables import IMPORTER, Value
 
 
 @dataclass(frozen=True)
@@ -62,118 +35,179 @@ class Approval:
         return self.up / (self.up + self.down)
 
 
-def feedback_table(
-    session: Session,
-    assistant_id: str,
-    *,
-    limit: int = 50,
-    offset: int = 0,
-    value: Value | None = None,
-    corrected: bool = False,
-    adapters: Collection[str | None] = (),
-) -> FeedbackPage:
-    """A page of an assistant's rated replies; `value` and `corrected` keep those with such a thumb or a correction.
+@dataclass(frozen=True, kw_only=True)
+class Volume:
+    """How much was answered and said."""
 
-    `adapters` keeps the replies of these versions, none of them being the base model; empty keeps all.
-    """
-    given, asked = _given(), aliased(Message)
-    query = (
-        sqlalchemy.select(
-            col(Message.id), col(Message.conversation_id), col(asked.text), col(Message.text), col(Reply.adapter), given
-        )
-        .join(Reply, col(Reply.message_id) == col(Message.id))
-        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
-        .join(given, given.c.reply_id == Message.id)
-        .join(asked, col(asked.id) == col(Message.parent_id))
-        .where(col(Conversation.assistant_id) == assistant_id)
-    )
-    if value is not None:
-        query = query.where(given.c[value.value] > 0)
-    if corrected:
-        query = query.where(given.c.corrected > 0)
-    if adapters:
-        named = col(Reply.adapter).in_([adapter for adapter in adapters if adapter])
-        query = query.where(or_(named, col(Reply.adapter).is_(None)) if None in adapters else named)
-    execute = session.connection().execute
-    total = execute(query.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
-    page = execute(query.order_by(given.c.at.desc(), col(Message.id)).limit(limit).offset(offset)).all()
-    rows = [
-        RatedReply(
-            reply=reply, conversation=conversation, question=question, text=text, adapter=adapter,
-            up=up, down=down, wins=wins, losses=losses, rated_at=at,
-        )
-        for reply, conversation, question, text, adapter, _, up, down, wins, losses, _, at in page
-    ]  # fmt: skip
-    return FeedbackPage(_with_words(session, rows), total)
+    answers: int
+    rated: int
+    """Answers with a thumb."""
+    up: int
+    down: int
+    corrected: int
+    """Answers."""
+    compared: int
+    """Twos of answers."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Day:
+    """The answers of a day (UTC), and the thumbs given on it."""
+
+    day: date
+    answers: int = 0
+    up: int = 0
+    down: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """A question in the same words, however often it was asked, and the thumbs for all answers to it."""
+
+    id: str
+    """Of one of the messages that asked it."""
+    text: str
+    answers: int
+    """Those with a thumb."""
+    up: int
+    down: int
 
 
 def approval(session: Session, assistant_id: str, *, since: datetime | None = None) -> list[Approval]:
     """The thumbs up and down by adapter version, in the order in which the versions were first rated.
 
-    Imported ones are left out: no version of this assistant's wrote those answers. `since` keeps the answers written
-    from that moment on.
+    `since` keeps the answers written from that moment on.
     """
-    rating = counting.ratings().subquery()
-    query = (
-        sqlalchemy.select(
-            col(Reply.adapter),
-            func.sum(_one_if(rating.c.value == Value.up)),
-            func.sum(_one_if(rating.c.value == Value.down)),
-        )
-        .join(rating, rating.c.reply_id == Reply.message_id)
-        .join(Message, col(Message.id) == col(Reply.message_id))
-        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
-        .where(col(Conversation.assistant_id) == assistant_id, rating.c.rater != IMPORTER)
-        .group_by(col(Reply.adapter))
-        .order_by(func.min(rating.c.id))
-    )
+    rating, up, down = _thumbs()
+    query = _of(assistant_id, sqlalchemy.select(col(Reply.adapter), up, down), rating)
+    query = query.group_by(col(Reply.adapter)).order_by(func.min(rating.c.id))
     if since is not None:
         query = query.where(col(Message.created_at) >= since)
     return [Approval(adapter, up, down) for adapter, up, down in session.connection().execute(query)]
 
 
-def _given() -> Subquery:
-    """Per reply: thumbs up and down, comparisons won and lost, corrections, and when the last of them was given."""
-    rating, correction = counting.ratings().subquery().c, counting.corrections().subquery().c
-    comparison = counting.comparisons().subquery().c
-    decided = _one_if(comparison.outcome == Outcome.better)
-    up, down = _one_if(rating.value == Value.up), _one_if(rating.value == Value.down)
-    signals = union_all(
-        _signal(rating.reply_id, rating.created_at, up, down, NONE, NONE, NONE),
-        _signal(correction.reply_id, correction.created_at, NONE, NONE, NONE, NONE, literal(1)),
-        _signal(comparison.winner_id, comparison.created_at, NONE, NONE, decided, NONE, NONE),
-        _signal(comparison.loser_id, comparison.created_at, NONE, NONE, NONE, decided, NONE),
-    ).subquery()
-    sums = [func.sum(signals.c[name]).label(name) for name in COUNTS]
+def volume(session: Session, assistant_id: str) -> Volume:
+    """How much was answered, and how much of it was rated, corrected and compared."""
+    execute = session.connection().execute
+    rating, up, down = _thumbs()
+    thumbs = sqlalchemy.select(func.count(col(Message.id).distinct()), func.coalesce(up, 0), func.coalesce(down, 0))
+    rated, ups, downs = execute(_of(assistant_id, thumbs, rating)).one()
+    correction = _not_imported(counting.corrections().subquery())
+    comparison = _not_imported(counting.comparisons().subquery())
+    answers, distinct = sqlalchemy.select(func.count()), func.count(col(Message.id).distinct())
+    twos = sqlalchemy.select(func.count())
+    return Volume(
+        answers=execute(_answered(assistant_id, answers)).scalar_one(),
+        rated=rated,
+        up=ups,
+        down=downs,
+        corrected=execute(_of(assistant_id, sqlalchemy.select(distinct), correction)).scalar_one(),
+        compared=execute(_of(assistant_id, twos, comparison, comparison.c.winner_id)).scalar_one(),
+    )
+
+
+def days(session: Session, assistant_id: str) -> list[Day]:
+    """All days on which something was answered or rated, in order."""
+    rating, up, down = _thumbs()
+    rated, answered = func.date(rating.c.created_at), func.date(col(Message.created_at))
+    thumbs = _of(assistant_id, sqlalchemy.select(rated, up, down), rating).group_by(rated)
+    replies = _answered(assistant_id, sqlalchemy.select(answered, func.count())).group_by(answered)
+    found: dict[date, dict[str, int]] = {}
+    for day, ups, downs in session.connection().execute(thumbs):
+        found[_date(day)] = {"up": ups, "down": downs}
+    for day, count in session.connection().execute(replies):
+        found.setdefault(_date(day), {})["answers"] = count
+    return [Day(day=day, **counts) for day, counts in sorted(found.items())]
+
+
+def reasons(session: Session, assistant_id: str) -> dict[Value, Counter[str]]:
+    """How often each reason was given with a thumb up, and with a thumb down."""
+    rating, _, _ = _thumbs()
+    told = cast(rating.c.reasons, String)
+    query = _of(assistant_id, sqlalchemy.select(rating.c.value, told, func.count()), rating)
+    counts: dict[Value, Counter[str]] = {Value.up: Counter(), Value.down: Counter()}
+    for value, given, count in session.connection().execute(query.group_by(rating.c.value, told)):
+        for reason in json.loads(given):
+            counts[value][reason] += count
+    return counts
+
+
+def disputed(session: Session, assistant_id: str, *, limit: int = 5) -> list[Question]:
+    """Questions of whose answers some people like one and others do not, the most evenly and most often split first."""
+    query, up, down, people = _questions(assistant_id)
+    query = query.having(up > 0, down > 0, people > 1).order_by(case((up < down, up), else_=down).desc())
+    return _as_questions(session, query.limit(limit))
+
+
+def worst(session: Session, assistant_id: str, *, limit: int = 5) -> list[Question]:
+    """Questions whose answers more people dislike than like, the largest surplus first."""
+    query, up, down, _ = _questions(assistant_id)
+    return _as_questions(session, query.having(down > up).order_by((down - up).desc(), down.desc()).limit(limit))
+
+
+def _questions(
+    assistant_id: str,
+) -> tuple[Select[*tuple[Any, ...]], ColumnElement[int], ColumnElement[int], ColumnElement[int]]:
+    """The rated questions, and for each its thumbs up, down, and how many people gave them."""
+    rating, up, down = _thumbs()
+    asked = aliased(Message)
+    words = same_words(col(asked.text))
+    selected = sqlalchemy.select(
+        func.min(asked.id), func.min(asked.text), func.count(col(Message.id).distinct()), up, down
+    )
+    query = _of(assistant_id, selected, rating).join(asked, col(asked.id) == col(Message.parent_id))
+    return query.group_by(words), up, down, func.count(rating.c.rater.distinct())
+
+
+def _as_questions(session: Session, query: Select[*tuple[Any, ...]]) -> list[Question]:
+    return [
+        Question(id=id_, text=text, answers=answers, up=up, down=down)
+        for id_, text, answers, up, down in session.connection().execute(query)
+    ]
+
+
+def _thumbs() -> tuple[Subquery, ColumnElement[int], ColumnElement[int]]:
+    """The thumbs that count, and how many of them are up and down."""
+    rating = _not_imported(counting.ratings().subquery())
+    return rating, _how_many(rating.c.value == Value.up), _how_many(rating.c.value == Value.down)
+
+
+def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
+    return func.sum(case((condition, 1), else_=0))
+
+
+def _not_imported(rows: Subquery) -> Subquery:
+    return sqlalchemy.select(rows).where(rows.c.rater != IMPORTER).subquery()
+
+
+def _of(
+    assistant_id: str, query: Select[*tuple[Any, ...]], rows: Subquery, reply_id: Any = None
+) -> Select[*tuple[Any, ...]]:
+    """A query on feedback and the replies of an assistant that it is about."""
+    about = rows.c.reply_id if reply_id is None else reply_id
     return (
-        sqlalchemy.select(signals.c.reply_id, *sums, func.max(signals.c.at).label("at"))
-        .group_by(signals.c.reply_id)
-        .subquery()
+        query.select_from(rows)
+        .join(Message, col(Message.id) == about)
+        .join(Reply, col(Reply.message_id) == col(Message.id))
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .where(col(Conversation.assistant_id) == assistant_id)
     )
 
 
-def _signal(
-    reply_id: ColumnElement[str], at: ColumnElement[datetime], *counts: ColumnElement[int]
-) -> sqlalchemy.Select[*tuple[Any, ...]]:
-    named = [count.label(name) for name, count in zip(COUNTS, counts, strict=True)]
-    return sqlalchemy.select(reply_id.label("reply_id"), at.label("at"), *named)
-
-
-def _one_if(condition: ColumnElement[bool]) -> ColumnElement[int]:
-    return case((condition, 1), else_=0)
-
-
-def _with_words(session: Session, rows: Sequence[RatedReply]) -> tuple[RatedReply, ...]:
-    ids = [row.reply for row in rows]
-    ratings = session.exec(counting.ratings().where(col(Rating.reply_id).in_(ids)).order_by(col(Rating.id))).all()
-    query = counting.corrections().where(col(Correction.reply_id).in_(ids)).order_by(col(Correction.id))
-    corrections = session.exec(query).all()
-    return tuple(
-        replace(
-            row,
-            reasons=tuple(dict.fromkeys(reason for r in ratings if r.reply_id == row.reply for reason in r.reasons)),
-            comments=tuple(r.comment for r in ratings if r.reply_id == row.reply and r.comment),
-            corrections=tuple(c.text for c in corrections if c.reply_id == row.reply),
+def _answered(assistant_id: str, query: Select[*tuple[Any, ...]]) -> Select[*tuple[Any, ...]]:
+    """A query on the answers of an assistant that can be rated."""
+    return (
+        query.select_from(Reply)
+        .join(Message, col(Message.id) == col(Reply.message_id))
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .where(
+            col(Conversation.assistant_id) == assistant_id,
+            col(Conversation.owner) != IMPORTER,
+            col(Reply.state).in_((ReplyState.done, ReplyState.stopped)),
         )
-        for row in rows
     )
+
+
+def _date(day: object) -> date:
+    """SQLite gives a text, PostgreSQL a date."""
+    return date.fromisoformat(str(day))

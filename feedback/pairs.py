@@ -6,7 +6,7 @@ the same two texts are weighed against each other, and what teaches nothing is l
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim, Kind, Poll, TextKey, agreed, compared, corrected, polls, retried
@@ -27,6 +27,7 @@ LEFT_OUT = {
     "unfinished": "the better answer was stopped before its end",
     "prompt_share": "one prompt has enough pairs",
     "rater_share": "one person has given their share of the pairs",
+    "by_admin": "an admin leaves it out of training",
 }
 """Why something that people said makes no pair, and no single."""
 
@@ -89,13 +90,32 @@ class Single:
         return self.conversations[0]
 
 
+@dataclass(frozen=True, kw_only=True)
+class LeftOut:
+    """Something that people said which makes no pair and no single; `reason` is one of `LEFT_OUT`."""
+
+    reason: str
+    rows: tuple[str, ...]
+    """As a pair's; none where `count` combinations of thumbs were not even looked at."""
+    replies: tuple[str, ...]
+    count: int = 1
+
+
 @dataclass(frozen=True)
 class PairSet:
-    """What can be trained on, most trusted first, and how much was left out for which of the reasons in `LEFT_OUT`."""
+    """What can be trained on, most trusted first, and what was left out of it."""
 
     pairs: tuple[Pair, ...]
     singles: tuple[Single, ...]
-    left_out: dict[str, int]
+    why_not: tuple[LeftOut, ...] = field(default=(), repr=False)
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """How much was left out for which of the reasons in `LEFT_OUT`, in their order."""
+        counts = Counter[str]()
+        for one in self.why_not:
+            counts[one.reason] += one.count
+        return {reason: counts[reason] for reason in LEFT_OUT if counts[reason]}
 
 
 def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
@@ -107,14 +127,15 @@ def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
     building.cross(voted)
     singles = building.singles(voted)
     pairs = building.pairs()
-    return PairSet(pairs, singles, {reason: count for reason in LEFT_OUT if (count := building.left_out[reason])})
+    by_admin = (LeftOut(reason="by_admin", rows=(one.row,), replies=one.replies) for one in evidence.excluded)
+    return PairSet(pairs, singles, (*building.left_out, *by_admin))
 
 
 class _Building:
     """The pairs so far, and for each two texts that somebody compared, in whatever way, which of them won."""
 
     def __init__(self, rules: Rules) -> None:
-        self.left_out: Counter[str] = Counter()
+        self.left_out: list[LeftOut] = []
         self._rules = rules
         self._pairs: list[Pair] = []
         self._won: dict[frozenset[TextKey], TextKey | None] = {}
@@ -124,7 +145,7 @@ class _Building:
         about: dict[frozenset[TextKey], list[Claim]] = defaultdict(list)
         for claim in claims:
             if claim.better[0] != claim.worse[0]:
-                self.left_out["different_prompt"] += 1
+                self._leave_out("different_prompt", claim)
             else:
                 about[frozenset((claim.better, claim.worse))].append(claim)
         for texts, said in about.items():
@@ -141,7 +162,9 @@ class _Building:
             room, rest = self._rules.max_pairs_of_prompt, len(liked[prompt]) * len(disliked[prompt])
             for up, down in _crossed(liked[prompt], disliked[prompt]):
                 if not room:
-                    self.left_out["prompt_share"] += rest
+                    texts = (*liked[prompt], *disliked[prompt])
+                    replies = tuple(vote.answer.id for poll in texts for vote in poll.votes)
+                    self.left_out.append(LeftOut(reason="prompt_share", rows=(), replies=replies, count=rest))
                     break
                 rest -= 1
                 claim = agreed(up, down)
@@ -156,9 +179,9 @@ class _Building:
             if poll.text in paired:
                 continue
             if poll.verdict is None:
-                self.left_out["contradicted"] += 1
+                self.left_out.append(_unused(poll, "contradicted"))
             elif poll.verdict and not poll.answer.finished:
-                self.left_out["unfinished"] += 1
+                self.left_out.append(_unused(poll, "unfinished"))
             else:
                 singles.append(_single(poll, label=poll.verdict))
         return tuple(singles)
@@ -166,7 +189,10 @@ class _Building:
     def pairs(self) -> tuple[Pair, ...]:
         """The pairs, less what goes beyond one person's share."""
         kept = _within_shares(self._pairs, self._rules)
-        self.left_out["rater_share"] += len(self._pairs) - len(kept)
+        stay = {pair.rows for pair in kept}
+        for pair in self._pairs:
+            if pair.rows not in stay:
+                self.left_out.append(LeftOut(reason="rater_share", rows=pair.rows, replies=pair.replies))
         return tuple(kept)
 
     def _settle(self, texts: frozenset[TextKey], said: list[Claim]) -> bool:
@@ -174,13 +200,19 @@ class _Building:
         decided = [claim for claim in said if not claim.tie]
         why_not = self._objection(texts, said[0], decided)
         if why_not:
-            self.left_out[why_not] += 1
+            self._leave_out(why_not, *said)
             self._won.setdefault(texts, None)
             return False
-        self.left_out["duplicate"] += len(decided) - 1
+        for again in decided[1:]:
+            self._leave_out("duplicate", again)
         self._won[texts] = decided[0].better
         self._pairs.append(_pair(decided))
         return True
+
+    def _leave_out(self, reason: str, *said: Claim) -> None:
+        rows = _row_ids(row for claim in said for row in claim.rows)
+        replies = tuple(dict.fromkeys(reply for claim in said for reply in claim.replies))
+        self.left_out.append(LeftOut(reason=reason, rows=rows, replies=replies))
 
     def _objection(self, texts: frozenset[TextKey], first: Claim, decided: list[Claim]) -> str | None:
         if not decided:
@@ -259,6 +291,14 @@ def _single(poll: Poll, *, label: bool) -> Single:
         raters=tuple(vote.rater for vote in votes),
         replies=tuple(dict.fromkeys(vote.answer.id for vote in votes)),
         conversations=tuple(dict.fromkeys(vote.answer.conversation for vote in votes)),
+    )
+
+
+def _unused(poll: Poll, reason: str) -> LeftOut:
+    return LeftOut(
+        reason=reason,
+        rows=_row_ids(("rating", vote.row) for vote in poll.votes),
+        replies=tuple(dict.fromkeys(vote.answer.id for vote in poll.votes)),
     )
 
 

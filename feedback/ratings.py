@@ -15,7 +15,7 @@ from assistant import records
 from assistant.errors import BadInput, Conflict
 from assistant.tables import Conversation, Message, ReplyState
 from feedback import counting, golden
-from feedback.tables import IMPORTER, Comparison, Correction, Outcome, Rating, Value
+from feedback.tables import IMPORTER, Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 Kind = TypeVar("Kind", Value, Outcome)
 
@@ -184,7 +184,7 @@ def forget(session: Session, rater: str) -> int:
     assistants = session.exec(judged).all()
     deleted = sum(
         int(session.exec(delete(table).where(col(table.rater) == rater)).rowcount)
-        for table in (Rating, Correction, Comparison)
+        for table in (Exclusion, Rating, Correction, Comparison)
     )
     for assistant_id in assistants:
         golden.refresh(session, assistant_id)

@@ -69,3 +69,23 @@ class Comparison(SQLModel, table=True):
     rater: str = Field(index=True)
     outcome: Outcome = Field(default=Outcome.better, sa_type=state_type(Outcome))
     created_at: datetime = Field(default_factory=utc_now)
+
+
+class Exclusion(SQLModel, table=True):
+    """That an admin leaves a row out of training, and why. The last one of a row counts; an empty reason takes it back.
+
+    People keep what they said: only training, and what is made ready for it, does not see it.
+    """
+
+    __table_args__ = AUTOINCREMENT
+    id: int | None = Field(default=None, primary_key=True)
+    row: str = Field(index=True)
+    """Which row, such as `rating:12`."""
+    reply_id: str = Field(foreign_key="message.id", index=True, ondelete="CASCADE")
+    """The reply that the row is about; of a comparison, the winner."""
+    rater: str = Field(index=True)
+    """Who said it."""
+    admin: str
+    """Opaque id of who leaves it out."""
+    reason: str
+    created_at: datetime = Field(default_factory=utc_now)

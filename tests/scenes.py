@@ -100,7 +100,7 @@ SCENES = (
     Scene(name="document", address="/documents", filled=".tl-page .tl-table", arrange=_open_a_document),
     Scene(name="share", address="/share", filled=".tl-snippet"),
     Scene(name="embed", address="/embed?a=default", filled=".tl-example", admin=False, whole=False),
-    Scene(name="feedback", address="/feedback", filled=".tl-page .tl-table"),
+    Scene(name="feedback", address="/feedback", filled=".tl-page .tl-replies"),
     Scene(name="retrain", address="/retrain", filled=DRAWN),
     Scene(
         name="report",

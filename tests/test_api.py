@@ -25,6 +25,10 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "cancel": {"run": "x"},
     "promote": {"adapter": "x"},
     "reject": {"adapter": "x"},
+    "leave_out": {"row": "rating:1", "reason": "x"},
+    "use_again": {"row": "rating:1"},
+    "reword": {"row": "correction:1", "text": "x"},
+    "take_back_rewording": {"reply": "x"},
 }
 """What a call needs beyond an assistant's name."""
 

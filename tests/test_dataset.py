@@ -8,7 +8,7 @@ import pytest
 
 from assistant.errors import BadInput
 from feedback.claims import Kind
-from feedback.pairs import Pair, PairSet, Single
+from feedback.pairs import LeftOut, Pair, PairSet, Single
 from retrain.dataset import HELD_OUT, TRAIN, TRAIN_SINGLES, choose_method, freeze, read, split
 
 
@@ -38,7 +38,7 @@ def single(number: int, *, label: bool) -> Single:
 
 
 def pair_set(pairs: Sequence[Pair] = (), singles: Sequence[Single] = ()) -> PairSet:
-    return PairSet(tuple(pairs), tuple(singles), {"tie": 1})
+    return PairSet(tuple(pairs), tuple(singles), (LeftOut(reason="tie", rows=(), replies=()),))
 
 
 def test_no_conversation_and_no_question_is_on_both_sides() -> None:

@@ -174,7 +174,7 @@ def test_a_schedule_that_cannot_work_is_refused(shared: Services, changes: dict[
 @pytest.mark.parametrize("caller", [GUEST, Caller("m1", "ann", "member")])
 def test_only_admins_read_or_change_what_is_not_theirs(shared: Services, caller: Caller) -> None:
     guarded = set(endpoints.__all__) - {"chat", "retry", "rate", "correct", "compare", "source", "my_data", "forget"}
-    second = {"ingest": ([],), "delete_document": ("x",)}
+    second = {"ingest": ([],), "delete_document": ("x",), "leave_out": ("x",), "reword": ("x",)}
     for name in guarded:
         with pytest.raises(NotAllowed):
             getattr(endpoints, name)(shared, caller, "default", *second.get(name, ()))
@@ -193,6 +193,39 @@ def test_the_admin_rates_the_answers_of_others(services: Services) -> None:
     assert endpoints.rate(services, ADMIN, last["reply"], "up")["value"] == "up"
     with pytest.raises(NotFound):
         endpoints.rate(services, Caller("guest-2", "guest", "guest"), last["reply"], "up")
+
+
+def test_the_admin_leaves_a_rating_out_and_words_a_correction_better(services: Services) -> None:
+    *_, last = endpoints.chat(services, GUEST, "Where are my documents?")
+    endpoints.rate(services, GUEST, last["reply"], "up")
+    endpoints.correct(services, GUEST, last["reply"], "in one folder")
+
+    def pairs() -> tuple[int, dict[str, int]]:
+        told = endpoints.status(services, ADMIN, "default")
+        return told["pairs_ready"], told["left_out"]
+
+    assert endpoints.leave_out(services, ADMIN, "rating:1", " Not serious ") == {
+        "row": "rating:1",
+        "left_out": True,
+        "reason": "Not serious",
+    }
+    assert pairs() == (1, {"by_admin": 1})
+    assert endpoints.reword(services, ADMIN, "correction:1", "In one folder.")["text"] == "In one folder."
+    assert pairs() == (1, {"by_admin": 2})
+    assert endpoints.take_back_rewording(services, ADMIN, last["reply"])["taken_back"]
+    assert not endpoints.use_again(services, ADMIN, "rating:1")["left_out"]
+    assert pairs() == (1, {})
+    for call, arguments, sentence in (
+        (endpoints.leave_out, ("rating:1", ""), "reason is empty"),
+        (endpoints.leave_out, ("rating:1", "x" * 501), "at most 500"),
+        (endpoints.leave_out, (None, "x"), "row must be text"),
+        (endpoints.use_again, ("person:1",), "names nothing that people said"),
+        (endpoints.reword, ("correction:1", {}), "correction must be text"),
+    ):
+        with pytest.raises(BadInput, match=sentence):
+            call(services, ADMIN, *arguments)  # type: ignore[operator]
+    with pytest.raises(NotFound):
+        endpoints.take_back_rewording(services, ADMIN, "gone")
 
 
 def test_whole_numbers_are_whole() -> None:

@@ -137,7 +137,7 @@ def test_imported_lines_are_rows_like_any_other(database: Database) -> None:
         ]
         assert [(single.completion, single.label) for single in built.singles] == [("Any time.", False)]
         forget(session, IMPORTER)
-        assert pairs(session, assistant) == PairSet((), (), {})
+        assert pairs(session, assistant) == PairSet((), ())
 
 
 def test_the_same_lines_again_add_nothing(database: Database) -> None:

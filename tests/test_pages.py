@@ -29,6 +29,7 @@ from ui.pages import (
     versions_handlers,
 )
 from ui.pages.chat_handlers import FAILED, View
+from ui.pages.feedback_address import Place
 from ui.pages.markup import markdown
 from ui.pages.thread import Answer, Exchange
 from ui.services import Services
@@ -290,34 +291,6 @@ def test_only_web_addresses_become_links(address: str) -> None:
     assert "<a " not in markdown(f"[x]({address})") and "<img" not in markdown(f"![x]({address})")
 
 
-def test_feedback_is_filtered_and_cut_into_pages(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(feedback_handlers, "PAGE_ROWS", 2)
-    for n in range(3):
-        conversation = ask(services, f"Filtered question {n}?")[-1].conversation
-        assert conversation
-        act(services, conversation, do="rate", reply=newest(services, conversation).reply, value="up")
-
-    def page(shown: str, number: int, adapter: str = feedback_handlers.ANY_VERSION) -> tuple[str, int, str]:
-        return feedback_handlers.page(services, ADMIN, shown=shown, adapter=adapter, number=number)
-
-    first, number, place = page(feedback_handlers.LIKED, 0)
-    assert "Filtered question 2?" in first and number == 0 and place.startswith("1 to 2 of")
-    beyond, number, _ = page(feedback_handlers.LIKED, 99)
-    assert number >= 1 and "Filtered question" in beyond + page(feedback_handlers.LIKED, number - 1)[0]
-    assert page(feedback_handlers.LIKED, -3)[1] == 0
-    assert "Filtered question" not in page(feedback_handlers.CORRECTED, 0)[0]
-    assert "No feedback like this" in page(feedback_handlers.ALL, 0, adapter="default-v9")[0]
-    assert "Filtered question 2?" in page(feedback_handlers.LIKED, 0, adapter="base model")[0]
-    assert "base model" in feedback_handlers.approval(services, ADMIN)
-    assert feedback_handlers.versions(services, ADMIN)[1] == ("base model", "base model")
-
-
-def test_feedback_is_exported_as_a_file(services: Services) -> None:
-    talk(services)
-    path = feedback_handlers.export(services, ADMIN, format="ratings")
-    assert path.suffix == ".jsonl" and path.is_file()
-
-
 def test_the_assistant_form_keeps_what_it_was_given_or_says_why_not(services: Services) -> None:
     values = dict(zip(assistant_handlers.FIELDS, assistant_handlers.load(services, ADMIN), strict=True))
     changed = {**values, "greeting": "Good day.", "example_questions": "One?\n\n Two? ", "passages": 2.0}
@@ -357,9 +330,15 @@ def test_the_assistant_form_says_what_automatic_means(services: Services, monkey
 @pytest.mark.parametrize("caller", [GUEST, Caller("m", "member", "member")])
 def test_every_admin_handler_refuses_others(services: Services, caller: Caller) -> None:
     calls: list[Any] = [
-        lambda: feedback_handlers.versions(services, caller),
-        lambda: feedback_handlers.approval(services, caller),
-        lambda: feedback_handlers.page(services, caller, shown="All", adapter="", number=0),
+        lambda: feedback_handlers.glance(services, caller),
+        lambda: feedback_handlers.choices(services, caller, Place()),
+        lambda: feedback_handlers.listing(services, caller, Place()),
+        lambda: feedback_handlers.opened(services, caller, Place(reply="x")),
+        lambda: feedback_handlers.taught(services, caller, Place(reply="x")),
+        lambda: feedback_handlers.act(services, caller, {"do": "leave_out", "row": "rating:1", "reason": "x"}),
+        lambda: feedback_handlers.act(services, caller, {"do": "use_again", "row": "rating:1"}),
+        lambda: feedback_handlers.act(services, caller, {"do": "reword", "row": "correction:1", "text": "x"}),
+        lambda: feedback_handlers.act(services, caller, {"do": "take_back_rewording", "reply": "x"}),
         lambda: feedback_handlers.export(services, caller, format="ratings"),
         lambda: retrain_handlers.look(services, caller),
         lambda: retrain_handlers.watch(services, caller, run="x"),

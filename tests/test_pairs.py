@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from feedback.claims import Kind
-from feedback.evidence import Answer, Choice, CorrectedText, Evidence, Thumb
+from feedback.evidence import Answer, Choice, CorrectedText, Evidence, Excluded, Thumb
 from feedback.pairs import LEFT_OUT, PairSet, Rules, build_pairs
 from feedback.tables import IMPORTER
 
@@ -236,6 +236,26 @@ def test_every_pair_goes_when_its_rows_go(said: list[str]) -> None:
         built = build_pairs(less)
         assert not {row for other in (*built.pairs, *built.singles) for row in other.rows} & set(made.rows)
         assert made not in (*built.pairs, *built.singles)
+
+
+@pytest.mark.parametrize("said", [case[0] for case in CASES.values()], ids=CASES.keys())
+def test_what_is_left_out_names_its_rows_and_replies(said: list[str]) -> None:
+    evidence = table(*said)
+    replies = {f"rating:{t.row}": {t.reply} for t in evidence.thumbs}
+    replies |= {f"correction:{c.row}": {c.reply} for c in evidence.corrections}
+    replies |= {f"comparison:{c.row}": {c.winner, c.loser} for c in evidence.choices}
+    for one in build_pairs(evidence).why_not:
+        assert one.rows and set(one.replies) <= set().union(*(replies[row] for row in one.rows))
+
+
+def test_what_an_admin_leaves_out_is_counted() -> None:
+    excluded = (Excluded("rating:7", ("A",)), Excluded("comparison:8", ("A", "B")))
+    built = build_pairs(Evidence(answers=tuple(ANSWERS.values()), excluded=excluded))
+    assert (built.pairs, built.singles, built.left_out) == ((), (), {"by_admin": 2})
+    assert [(one.rows, one.replies) for one in built.why_not] == [
+        (("rating:7",), ("A",)),
+        (("comparison:8",), ("A", "B")),
+    ]
 
 
 def test_a_pair_names_its_rows_its_raters_and_its_replies() -> None:

@@ -9,9 +9,8 @@ from sqlmodel import select
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotFound, ThumbloopError
 from assistant.tables import Assistant, Message, ReplyState
-from feedback.overview import Approval, approval, feedback_table
 from feedback.ratings import REASONS, Opinion, compare, correct, forget, of_person, rate
-from feedback.tables import IMPORTER, Comparison, Correction, Outcome, Rating, Value
+from feedback.tables import Comparison, Correction, Outcome, Rating, Value
 from tests.builders import add_assistant, add_turn
 
 
@@ -253,61 +252,3 @@ def test_forgetting_a_person_leaves_nothing_of_theirs_and_all_of_the_others(data
         rate(session, first.id, rater="ann", value="up")
         # An id is never used twice, or an adapter trained on the old row would name the new one.
         assert [row.id for row in session.exec(select(Rating).order_by("id"))] == [3, 4]
-
-
-def test_the_admins_table_is_of_one_assistant_the_latest_first_and_in_pages(database: Database, garden: Garden) -> None:
-    assistant, first, second = garden
-    with database.write() as session:
-        other = add_assistant(session, slug="other")
-        rate(session, add_turn(session, other, "Who?", "Nobody.").id, rater="ann", value="up")
-        third = add_turn(session, assistant, "And lavender?", "After flowering.", after=first, adapter="default-v1")
-        add_turn(session, assistant, "And mint?", "Any time.", after=third)
-    for opinion in (
-        lambda session: rate(session, first.id, rater="ann", value="up", reasons=["right"], comment="Good"),
-        lambda session: rate(session, first.id, rater="admin", value="down", reasons=["other"], any_owner=True),
-        lambda session: compare(session, second.id, first.id, rater="ann"),
-        lambda session: correct(session, third.id, rater="ann", text="In August."),
-        lambda session: rate(session, third.id, rater="ann", value="down", reasons=["wrong"]),
-    ):
-        with database.write() as session:
-            opinion(session)
-    with database.read() as session:
-        page = feedback_table(session, assistant.id)
-        assert page.total == 3
-        assert page.rows[0].reply == third.id
-        latest, *earlier = page.rows
-        assert (latest.question, latest.text, latest.adapter) == ("And lavender?", "After flowering.", "default-v1")
-        assert (latest.up, latest.down, latest.reasons, latest.corrections) == (0, 1, ("wrong",), ("In August.",))
-        by_reply = {row.reply: row for row in earlier}
-        told = by_reply[first.id]
-        assert (told.up, told.down, told.wins, told.losses) == (1, 1, 0, 1)
-        assert (told.reasons, told.comments) == (("right", "other"), ("Good",))
-        assert (by_reply[second.id].wins, by_reply[second.id].up) == (1, 0)
-
-        assert [row.reply for row in feedback_table(session, assistant.id, limit=1, offset=0).rows] == [third.id]
-        paged = [feedback_table(session, assistant.id, limit=1, offset=n) for n in range(3)]
-        assert [p.rows[0].reply for p in paged] == [row.reply for row in page.rows]
-        assert {p.total for p in paged} == {3}
-        assert feedback_table(session, assistant.id, limit=1, offset=3).rows == ()
-        newer = feedback_table(session, assistant.id, adapters=["default-v1"])
-        assert ([row.reply for row in newer.rows], newer.total) == ([third.id], 1)
-        assert feedback_table(session, assistant.id, adapters=[None]).total == 2
-        assert feedback_table(session, assistant.id, adapters=[None, "default-v1"]).total == 3
-        ups = feedback_table(session, assistant.id, value=Value.up)
-        assert ([row.reply for row in ups.rows], ups.total) == ([first.id], 1)
-        assert [row.reply for row in feedback_table(session, assistant.id, corrected=True).rows] == [third.id]
-
-
-def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, garden: Garden) -> None:
-    assistant, first, second = garden
-    with database.write() as session:
-        newer = add_turn(session, assistant, "And lavender?", "After flowering.", adapter="default-v1")
-        for reply, value in ((first, "down"), (second, "down"), (second, "up"), (newer, "up"), (newer, "none")):
-            rate(session, reply.id, rater="ann", value=value)
-        rate(session, newer.id, rater="admin", value="up", any_owner=True)
-        imported = add_turn(session, assistant, "And ivy?", "In summer.", owner=IMPORTER)
-        rate(session, imported.id, rater=IMPORTER, value="down")
-    with database.read() as session:
-        found = approval(session, assistant.id)
-        assert found == [Approval(None, 1, 1), Approval("default-v1", 1, 0)]
-        assert [a.share for a in found] == [0.5, 1.0]

@@ -6,7 +6,7 @@ Each checks its caller and what it was given, and answers with plain JSON values
 from ui.endpoints.chat import chat, retry
 from ui.endpoints.documents import delete_document, documents, ingest
 from ui.endpoints.exchange import export
-from ui.endpoints.feedback import compare, correct, rate
+from ui.endpoints.feedback import compare, correct, leave_out, rate, reword, take_back_rewording, use_again
 from ui.endpoints.mine import forget, my_data
 from ui.endpoints.retraining import (
     adapters,
@@ -35,12 +35,14 @@ __all__ = [
     "export",
     "forget",
     "ingest",
+    "leave_out",
     "my_data",
     "promote",
     "rate",
     "reject",
     "retrain",
     "retry",
+    "reword",
     "rollback",
     "run",
     "runs",
@@ -48,5 +50,7 @@ __all__ = [
     "set_schedule",
     "source",
     "status",
+    "take_back_rewording",
     "teach",
+    "use_again",
 ]

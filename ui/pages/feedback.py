@@ -1,15 +1,33 @@
-"""The feedback page's layout and wiring, for admins. What its buttons do is in `ui.pages.feedback_handlers`."""
+"""The feedback page's layout and wiring, for admins. What its buttons do is in `ui.pages.feedback_handlers`.
 
+The address says what is looked for and which reply is open; whatever changes that changes the address, too.
+"""
+
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
+import pandas as pd
 
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import feedback_handlers as handlers
-from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
+from ui.pages.feedback_address import SPANS, START, Place, address, assistant_in, parse, place
+from ui.pages.feedback_handlers import Choices, Glance
+from ui.pages.feedback_html import LABELS, SHOWN
+from ui.pages.frame import FIRST, QUICK, admins_only, assistant_picker, named_or_first, top
+from ui.pages.markup import escape
+from ui.pages.reply_html import WEIGHING
 from ui.services import Services
 from ui.sessions import Caller
+
+SEARCH_JS = "() => location.search"
+SHOW_ADDRESS_JS = "(query) => { window.history.replaceState({}, '', location.pathname + query); }"
+SPAN_NAMES = {0: "Ever", 1: "Last 24 hours", 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days", 365: "Last year"}
+FILTERS = ("text", "show", "reason", "version", "rater", "days")
+"""The parts of a place that the form has, in its order."""
+LINES = {"Answers": "#a09b91", "Ratings": "#1f967c"}
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -17,48 +35,150 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     about = top(services, demo, here="feedback")
     with admins_only(services, demo, here="feedback"):
         assistant_picker(services, demo, about)
-        gr.HTML("<h1>Feedback</h1><p>What people thought of the answers.</p>", js_on_load=None)
-        approval = gr.HTML(js_on_load=None, apply_default_css=False)
-        with gr.Row(elem_classes="tl-filters"):
-            shown = gr.Radio(list(handlers.SHOWN), value=handlers.ALL, label="Show", scale=3)
-            adapter = gr.Dropdown([handlers.ANY_VERSION], value=handlers.ANY_VERSION, label="Version", scale=1)
-        rows = gr.HTML(js_on_load=None, apply_default_css=False)
-        with gr.Row(elem_classes="tl-filters"):
-            back = gr.Button("Newer", size="sm", min_width=90, scale=0)
-            place = gr.HTML(js_on_load=None, apply_default_css=False)
-            further = gr.Button("Older", size="sm", min_width=90, scale=0)
-        number = gr.Number(0, visible="hidden", precision=0, label="Page", show_label=False)
-        gr.HTML("<h2>Take it with you</h2><p>One JSON object a line, as training tools read it.</p>", js_on_load=None)
-        with gr.Row(elem_classes="tl-line"):
-            format = gr.Dropdown(list(handlers.FORMATS), value="preference", label="What to export", scale=3)
-            export = gr.Button("Make the file", scale=0, min_width=140)
-        file = gr.File(label="File", visible=False, interactive=False)
+        at = gr.Textbox("", visible="hidden", label="Address", show_label=False)
+        with gr.Column(elem_classes="tl-stack-wide") as everything:
+            gr.HTML("<h1>Feedback</h1><p>What people thought of the answers.</p>", js_on_load=None)
+            overview = _overview_part()
+            with gr.Column(elem_classes="tl-stack-wide tl-once-rated"):
+                filters, answers = _answers_part()
+                _export_part(services, about)
+        with gr.Column(visible=False, elem_classes="tl-stack-wide") as one:
+            reply = [_live_html() for _ in range(3)]
 
-    def turn(step: int) -> Any:
-        def turned(kind: str, version: str, at: float, assistant: str, request: gr.Request) -> tuple[str, int, str]:
-            with spoken_errors():
-                caller = caller_of(services, request)
-                to = int(at or 0) + step if step else 0
-                return handlers.page(services, caller, assistant=assistant, shown=kind, adapter=version, number=to)
+    lists = [*filters, answers]
+    places = [at, everything, one, *lists, *reply]
 
-        return turned
+    def go(to: Place, caller: Caller, assistant: str, *, before: Place = START, again: bool = False) -> list[Any]:
+        query = address(to, assistant=assistant)
+        if to.reply:
+            shown = handlers.opened(services, caller, to, assistant=assistant)
+            parts = [shown.said, gr.skip() if again else WEIGHING, shown.details]
+            return [query, gr.update(visible=False), gr.update(visible=True), *[gr.skip()] * len(lists), *parts]
+        looked = handlers.listing(services, caller, to, assistant=assistant)
+        offered = _filters(to, before, handlers.choices(services, caller, to, assistant=assistant))
+        return [query, gr.update(visible=True), gr.update(visible=False), *offered, looked, *[gr.skip()] * len(reply)]
+
+    def fill(query: str, request: gr.Request) -> list[Any]:
+        caller = caller_of(services, request)
+        if not caller.is_admin:
+            return [gr.skip()] * (len(overview) + len(places))
+        with spoken_errors():
+            assistant = named_or_first(services, caller, assistant_in(query))
+            seen = handlers.glance(services, caller, assistant=assistant)
+            return [*_drawn(seen), *go(parse(query), caller, assistant)]
+
+    def act(query: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
+        data = event._data or {}
+        with spoken_errors():
+            caller = caller_of(services, request)
+            caller.require_admin()
+            if data.get("do") == "go":
+                return go(parse(str(data.get("to", ""))), caller, assistant, before=parse(query))
+            gr.Info(escape(handlers.act(services, caller, data)))
+            return go(parse(query), caller, assistant, again=True)
+
+    def weigh(query: str, request: gr.Request) -> Any:
+        to = parse(query)
+        caller = caller_of(services, request)
+        if not to.reply or not caller.is_admin:
+            return gr.skip()
+        with spoken_errors():
+            return handlers.taught(services, caller, to)
+
+    def narrow(request: gr.Request, query: str, assistant: str, *chosen: Any) -> list[Any]:
+        before = parse(query)
+        to = place(**dict(zip(FILTERS, chosen, strict=True)), question=before.question)
+        if to == replace(before, page=1):
+            return [gr.skip(), gr.skip()]
+        with spoken_errors():
+            caller = caller_of(services, request)
+            return [address(to, assistant=assistant), handlers.listing(services, caller, to, assistant=assistant)]
+
+    filled = demo.load(fill, inputs=at, outputs=[*overview, *places], js=SEARCH_JS, **FIRST)
+    acts = [part.act(act, [at, about], places, **QUICK) for part in (*overview[-2:], answers, *reply)]
+    for event in (filled, *acts):
+        event.success(weigh, at, reply[1], **QUICK)
+    # Gradio 6.31 tells nobody of the first change to a text box after the program filled it: Enter and leaving it do.
+    for changed in (*(each.input for each in filters), filters[0].submit, filters[0].blur):
+        narrowed = changed(narrow, [at, about, *filters], [at, answers], trigger_mode="always_last", **QUICK)
+        narrowed.success(None, at, None, js=SHOW_ADDRESS_JS, **QUICK)
+
+
+def _overview_part() -> list[Any]:
+    said = _live_html(elem_id="tl-glance")
+    with gr.Row(visible=False) as drawn:
+        approval = gr.LinePlot(
+            None, x="When", y="Liked", y_title=" ", x_title=" ", title="Thumbs up of all thumbs, in %", y_lim=[0, 100],
+            tooltip="all", height=210, min_width=320, buttons=[],
+        )  # fmt: skip
+        volume = gr.LinePlot(
+            None, x="When", y="How many", color="What", color_map=LINES, y_title=" ", x_title=" ", color_title=" ",
+            title="Answers, and ratings given", y_lim=[0, None], tooltip="all", height=210, min_width=320, buttons=[],
+        )  # fmt: skip
+    return [said, drawn, approval, volume, _live_html(), _live_html()]
+
+
+def _answers_part() -> tuple[list[Any], gr.HTML]:
+    gr.HTML('<h2 id="tl-answers-of">Answers</h2>', js_on_load=None)
+    with gr.Row(elem_classes="tl-filters"):
+        text = gr.Textbox(
+            label="Search", placeholder="Words of a question, answer or comment", max_lines=1, scale=3, min_width=260
+        )
+        show = gr.Dropdown([(name, show.value) for show, name in SHOWN.items()], label="Show", scale=2, min_width=180)
+        reasons = [("Any reason", ""), *((name, code) for code, name in LABELS.items())]
+        reason = gr.Dropdown(reasons, value="", label="Reason", scale=2, min_width=160)
+        version = gr.Dropdown([("Any version", "")], value="", label="Version", scale=1, min_width=150)
+        person = gr.Dropdown([("Anybody", "")], value="", label="Person", scale=1, min_width=150)
+        days = gr.Dropdown([(SPAN_NAMES[n], n) for n in SPANS], value=0, label="When", scale=1, min_width=150)
+    return [text, show, reason, version, person, days], _live_html(elem_id="tl-answers")
+
+
+def _export_part(services: Services, about: gr.Textbox) -> None:
+    gr.HTML("<h2>Take it with you</h2><p>One JSON object a line, as training tools read it.</p>", js_on_load=None)
+    with gr.Row(elem_classes="tl-line"):
+        format = gr.Dropdown(list(handlers.FORMATS), value="preference", label="What to export", scale=3)
+        export = gr.Button("Make the file", scale=0, min_width=140)
+    file = gr.File(label="File", visible=False, interactive=False)
 
     def make(kind: str, assistant: str, request: gr.Request) -> Any:
         with spoken_errors():
             path = handlers.export(services, caller_of(services, request), assistant=assistant, format=kind)
             return gr.update(value=str(path), visible=True)
 
-    def fill(caller: Caller, assistant: str) -> list[Any]:
-        everything = {"shown": handlers.ALL, "adapter": handlers.ANY_VERSION, "number": 0}
-        return [
-            handlers.approval(services, caller, assistant=assistant),
-            gr.update(choices=handlers.versions(services, caller, assistant=assistant)),
-            *handlers.page(services, caller, assistant=assistant, **everything),
-        ]
-
-    chosen, outputs = [shown, adapter, number, about], [rows, number, place]
-    gr.on([shown.change, adapter.change], turn(0), chosen, outputs, **QUICK)
-    back.click(turn(-1), chosen, outputs, **QUICK)
-    further.click(turn(1), chosen, outputs, **QUICK)
     export.click(make, [format, about], file, **QUICK)
-    on_load(demo, services, fill, [approval, adapter, *outputs], about)
+
+
+def _live_html(*, elem_id: str | None = None) -> gr.HTML:
+    """HTML whose links and forms work."""
+    script = (Path(__file__).parent / "feedback.js").read_text()
+    return gr.HTML(js_on_load=script, apply_default_css=False, elem_id=elem_id, container=False)
+
+
+def _drawn(seen: Glance) -> list[Any]:
+    """The updates of the overview, in the order of its parts."""
+    rated = [step for step in seen.steps if step.up + step.down]
+    approval = pd.DataFrame({
+        "When": pd.to_datetime([step.day for step in rated]),
+        "Liked": [round(100 * step.up / (step.up + step.down)) for step in rated],
+        "Ratings": [step.up + step.down for step in rated],
+    })  # fmt: skip
+    volume = pd.DataFrame({
+        "When": pd.to_datetime([step.day for step in seen.steps for _ in LINES]),
+        "How many": [count for step in seen.steps for count in (step.answers, step.up + step.down)],
+        "What": [what for _ in seen.steps for what in LINES],
+    })  # fmt: skip
+    drawn = len(rated) > 1
+    plots = [approval, volume] if drawn else [None, None]
+    return [seen.said, gr.update(visible=drawn), *plots, seen.breakdown, seen.questions]
+
+
+def _filters(at: Place, before: Place, offered: Choices) -> list[Any]:
+    """The updates of the form, in its order."""
+    return [
+        gr.skip() if at.text == before.text else at.text,
+        at.show.value,
+        at.reason,
+        gr.update(choices=offered.versions, value=at.version),
+        gr.update(choices=offered.people, value=at.rater),
+        at.days,
+    ]

@@ -1,85 +1,186 @@
-"""What the feedback page does: pages of rated answers, approval by version, and files to take away."""
+"""What the feedback page does: all at a glance, finding answers, opening one, leaving out of training, and files."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from sqlmodel import Session
 
 from assistant import records
-from feedback import overview
-from feedback.overview import Approval, RatedReply
-from feedback.ratings import REASONS
-from feedback.tables import Value
+from assistant.database import utc_now
+from assistant.errors import BadInput
+from assistant.tables import Conversation, Message
+from feedback import history, overview, search
+from feedback.overview import Day
+from feedback.search import Filter
+from feedback.standout import standout
+from feedback.steps import steps
+from feedback.tables import IMPORTER
 from ui import endpoints
-from ui.pages.markup import escape, lines
-from ui.pages.tables import BASE_MODEL, badge, percent, table, version, when
+from ui.pages import feedback_html, reply_html
+from ui.pages.feedback_address import BASE, Place, link
+from ui.pages.remarks_html import YOU
+from ui.pages.reply_html import Opened
+from ui.pages.tables import version
 from ui.services import Services
 from ui.sessions import Caller
 
-PAGE_ROWS = 20
-ALL, LIKED, DISLIKED, CORRECTED = "All", "Liked", "Not liked", "Corrected"
-SHOWN = (ALL, LIKED, DISLIKED, CORRECTED)
-ANY_VERSION = "Any version"
+PAGE_ROWS = 12
+OTHERS = 5
+"""Of the answers to one question, on the page of one; a link leads to all."""
+MOST_PEOPLE = 30
+"""To choose from; anybody's name elsewhere on the page leads to theirs, too."""
 FORMATS = (
     ("Preferences (chosen and rejected)", "preference"),
     ("Single answers", "unpaired"),
     ("All ratings", "ratings"),
 )
-LABELS = {code: label for reasons in REASONS.values() for code, label in reasons}
+DONE = {
+    "leave_out": "Left out. The next training does not see it.",
+    "use_again": "Used again from the next training on.",
+    "reword": "Saved. Your text counts instead.",
+    "take_back_rewording": "Taken back. What the person wrote counts again.",
+}
 
 
-def versions(services: Services, caller: Caller, *, assistant: str = "default") -> list[tuple[str, str]]:
-    """The versions to choose from: (how it reads, what `page` wants). Raises `NotAllowed`."""
+@dataclass(frozen=True)
+class Glance:
+    """The page above its list of answers; before the first thumb only the first part has anything."""
+
+    said: str
+    steps: tuple[Day, ...] = ()
+    """What to draw: thumbs and answers by day or week."""
+    breakdown: str = ""
+    questions: str = ""
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the filters offer: (how it reads, what it is)."""
+
+    versions: list[tuple[str, str]]
+    people: list[tuple[str, str]]
+
+
+@dataclass(frozen=True)
+class OpenReply:
+    """What is at the top of an opened reply and at its bottom; between them is what it teaches."""
+
+    said: str
+    details: str
+
+
+def glance(services: Services, caller: Caller, *, assistant: str = "default") -> Glance:
+    """What people thought, at a glance. Raises `NotAllowed`."""
     caller.require_admin()
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-        rated = overview.approval(session, asked.id)
-    return [(ANY_VERSION, ANY_VERSION), *((version(one.adapter), one.adapter or BASE_MODEL) for one in rated)]
-
-
-def approval(services: Services, caller: Caller, *, assistant: str = "default") -> str:
-    """How many thumbs were up, by version. Raises `NotAllowed`."""
-    caller.require_admin()
-    with services.database.read() as session:
-        asked = records.assistant_by_slug(session, assistant)
-        rated = overview.approval(session, asked.id)
-    empty = "Nobody has rated an answer yet. Ask something on the chat page and use the thumbs below the answer."
-    return table(
-        ["Version", "Liked", "Not liked", "Approval"], list(map(_approved, rated)), label="Approval", empty=empty
+        volume = overview.volume(session, asked.id)
+        if not volume.rated and not volume.compared and not volume.corrected:
+            return Glance(feedback_html.nothing(volume, assistant=assistant))
+        versions = overview.approval(session, asked.id)
+        days = overview.days(session, asked.id)
+        reasons = overview.reasons(session, asked.id)
+        disputed, worst = overview.disputed(session, asked.id), overview.worst(session, asked.id)
+    today, labels = utc_now().date(), feedback_html.LABELS
+    return Glance(
+        feedback_html.glance(volume, standout(versions, days, reasons, today=today, name=version, labels=labels)),
+        tuple(steps(days)),
+        feedback_html.breakdown(versions, reasons, assistant=assistant),
+        feedback_html.questions(disputed, worst, assistant=assistant),
     )
 
 
-def page(
-    services: Services, caller: Caller, *, assistant: str = "default", shown: str, adapter: str, number: int
-) -> tuple[str, int, str]:
-    """One page of rated answers: the table, the page's number (which may be lower than asked), and where one is.
-
-    Raises `NotAllowed`.
-    """
+def choices(services: Services, caller: Caller, at: Place, *, assistant: str = "default") -> Choices:
+    """What the filters offer. Raises `NotAllowed`."""
     caller.require_admin()
-    chosen = () if adapter == ANY_VERSION else (None if adapter == BASE_MODEL else adapter,)
-    value = {LIKED: Value.up, DISLIKED: Value.down}.get(shown)
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
+        rated = overview.approval(session, asked.id)
+        said = search.people(session, asked.id)
+    names = _names(said, caller)
+    most = sorted(said, key=lambda rater: -said[rater])[:MOST_PEOPLE]
+    shown = [rater for rater in said if rater in most or rater == at.rater]
+    versions = {one.adapter or BASE: version(one.adapter) for one in rated}
+    if at.version:
+        versions.setdefault(at.version, version(None if at.version == BASE else at.version))
+    return Choices(
+        [("Any version", ""), *((name, id_) for id_, name in versions.items())],
+        [("Anybody", ""), *((names[rater], rater) for rater in shown)],
+    )
 
-        def part(n: int) -> overview.FeedbackPage:
-            return overview.feedback_table(
-                session,
-                asked.id,
-                limit=PAGE_ROWS,
-                offset=n * PAGE_ROWS,
-                value=value,
-                corrected=shown == CORRECTED,
-                adapters=chosen,
-            )
 
-        number = max(number, 0)
-        found = part(number)
-        last = max(found.total - 1, 0) // PAGE_ROWS
-        if number > last:
-            number, found = last, part(last)
-    rows = [_row(row) for row in found.rows]
-    empty = "No feedback like this yet." if shown != ALL or chosen else "No feedback yet. It comes from the chat page."
-    first = number * PAGE_ROWS
-    place = f"{first + 1} to {first + len(rows)} of {found.total}" if rows else ""
-    return table(["Answer", "Thumbs", "Said", "Version", "When"], rows, label="Feedback", empty=empty), number, place
+def listing(services: Services, caller: Caller, at: Place, *, assistant: str = "default") -> str:
+    """One page of answers; the last one where the address names a later one. Raises `NotAllowed`."""
+    caller.require_admin()
+    wanted = at.filter(now=utc_now())
+    with services.database.read() as session:
+        asked = records.assistant_by_slug(session, assistant)
+        found = search.find(session, asked.id, wanted, limit=PAGE_ROWS, offset=(at.page - 1) * PAGE_ROWS)
+        last = max(found.total - 1, 0) // PAGE_ROWS + 1
+        if at.page > last:
+            at = replace(at, page=last)
+            found = search.find(session, asked.id, wanted, limit=PAGE_ROWS, offset=(last - 1) * PAGE_ROWS)
+        question = session.get(Message, at.question) if at.question else None
+    words = question.text if question else ""
+    return feedback_html.listing(found, at, assistant=assistant, page_rows=PAGE_ROWS, question=words)
+
+
+def opened(services: Services, caller: Caller, at: Place, *, assistant: str = "default") -> OpenReply:
+    """The reply that the address opens. Raises `NotAllowed`, `NotFound`."""
+    caller.require_admin()
+    with services.database.read() as session:
+        message, made = records.reply(session, at.reply)
+        of = session.get_one(Conversation, message.conversation_id).assistant_id
+        remarks = history.remarks(session, message.id)
+        names = _names(search.people(session, of), caller)
+        asked = session.get(Message, message.parent_id)
+        found = Opened(
+            message=message,
+            made=made,
+            question=asked.text if asked else "",
+            remarks=remarks,
+            others=_others(session, of, message),
+            names=names,
+        )
+    back = link(replace(at, reply=""), assistant=assistant)
+    return OpenReply(
+        reply_html.opened(found, back=back, assistant=assistant),
+        reply_html.details(found, assistant=assistant),
+    )
+
+
+def taught(services: Services, caller: Caller, at: Place) -> str:
+    """What the reply that the address opens teaches. All feedback is weighed for it, so it takes its time.
+
+    Raises `NotAllowed`, `NotFound`.
+    """
+    caller.require_admin()
+    with services.database.read() as session:
+        message, _ = records.reply(session, at.reply)
+        of = session.get_one(Conversation, message.conversation_id).assistant_id
+        found = history.teaching(session, of, message.id)
+        remarks = history.remarks(session, message.id)
+        names = _names(search.people(session, of), caller)
+    return reply_html.teaching(found, remarks, names=names)
+
+
+def act(services: Services, caller: Caller, data: Mapping[str, Any]) -> str:
+    """Leave something out, use it again, or word a correction better; what was done. Raises as the endpoints do."""
+    row, todo = str(data.get("row", "")), str(data.get("do", ""))
+    match todo:
+        case "leave_out":
+            endpoints.leave_out(services, caller, row, str(data.get("reason", "")))
+        case "use_again":
+            endpoints.use_again(services, caller, row)
+        case "reword":
+            endpoints.reword(services, caller, row, str(data.get("text", "")))
+        case "take_back_rewording":
+            endpoints.take_back_rewording(services, caller, str(data.get("reply", "")))
+        case _:
+            raise BadInput("This page asked for something unknown. Reload it.")
+    return DONE[todo]
 
 
 def export(services: Services, caller: Caller, *, assistant: str = "default", format: str) -> Path:
@@ -87,21 +188,19 @@ def export(services: Services, caller: Caller, *, assistant: str = "default", fo
     return Path(endpoints.export(services, caller, assistant, format))
 
 
-def _approved(one: Approval) -> list[str]:
-    bar = f'<span class="tl-meter"><i style="width:{one.share * 100:.0f}%"></i></span>{percent(one.share)}'
-    return [escape(version(one.adapter)), str(one.up), str(one.down), bar]
+def _others(session: Session, assistant_id: str, message: Message) -> list[search.FoundReply]:
+    """The other answers to the same words: those that people said something of first."""
+    if message.parent_id is None:
+        return []
+    found: list[search.FoundReply] = []
+    for show in (search.Show.rated, search.Show.unrated):
+        wanted = Filter(show=show, question=message.parent_id)
+        if len(found) <= OTHERS:
+            found += search.find(session, assistant_id, wanted, limit=OTHERS + 1).rows
+    return [one for one in found if one.reply != message.id][:OTHERS]
 
 
-def _row(row: RatedReply) -> list[str]:
-    marks = [badge(f"{count} {word}", kind=kind) for count, word, kind in (
-        (row.up, "liked", "good"), (row.down, "not liked", "bad"),
-        (row.wins, "found better", "good"), (row.losses, "found worse", "bad"),
-    ) if count]  # fmt: skip
-    said = [badge(LABELS.get(reason, reason)) for reason in row.reasons]
-    said += [f"<p>“{lines(comment)}”</p>" for comment in row.comments]
-    said += [f"<p><b>Should have said:</b> {lines(text)}</p>" for text in row.corrections]
-    answer = (
-        f"<details class='tl-fold'><summary>{escape(row.question)}</summary><blockquote>{lines(row.text)}</blockquote>"
-        "</details>"
-    )
-    return [answer, " ".join(marks), " ".join(said), escape(version(row.adapter)), escape(when(row.rated_at))]
+def _names(people: Mapping[str, int], caller: Caller) -> dict[str, str]:
+    """What each person is called, by who came first."""
+    numbered = {rater: f"Person {n}" for n, rater in enumerate(people, 1)}
+    return numbered | {caller.id: YOU, IMPORTER: "An imported file"}
