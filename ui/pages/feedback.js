@@ -33,11 +33,14 @@ function look() {
   } else document.getElementById("tl-answers-of").scrollIntoView({ block: "start" });
 }
 
-watch("value", () => { // what a click led to comes into view, once its part of the page is shown
+function arrive() { // what a click led to comes into view, once its part of the page is shown
   if (!window.history.state?.look || !(element.closest("#tl-answers") || element.querySelector("h1"))) return;
   new ResizeObserver((_, shown) => {
     if (!element.offsetParent) return;
     shown.disconnect();
     look();
   }).observe(element);
-});
+}
+
+watch("value", arrive);
+arrive(); // a part that was hidden until now is made with its value
