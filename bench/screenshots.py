@@ -54,6 +54,8 @@ def _take(app: AppServer, browser: Browser, scene: Scene, held: Furnished, to: P
         enter(page, scene, held)
         for size, width in SIZES.items():
             look(page, width=width, scheme=scheme)
+            if scene.whole:
+                page.evaluate("window.scrollTo(0, 0)")  # else the bar is pictured in the middle, where it sticks
             page.wait_for_timeout(SETTLE_MS)
             _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
         context.close()

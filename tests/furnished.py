@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from assistant import records
 from assistant.knowledge import Upload
-from assistant.tables import Assistant, Conversation, Message
+from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback.tables import Comparison, Correction, Rating, Value
 from retrain.tables import Adapter, AdapterState, Promotion, Run, RunState
 from tests.builders import add_turn
@@ -163,7 +163,7 @@ def _undecided(app: AppServer, caller: Caller) -> str:
 def _past_of_others(session: Session, asked: Assistant, *, now: datetime) -> None:
     """What other people asked and thought of it in the last weeks, better from version to version."""
     passages = [path.read_text(encoding="utf-8") for path in sorted(DOCUMENTS.iterdir())]
-    for age, (adapter, good) in zip((30, 18, 5), APPROVAL.items(), strict=True):
+    for age, (adapter, good) in zip((22, 9, 0), APPROVAL.items(), strict=True):
         for n in range(20):
             question, right, wrong = ASKED[n % len(ASKED)]
             liked = (n * 7 + 3) % 10 < good
@@ -172,7 +172,7 @@ def _past_of_others(session: Session, asked: Assistant, *, now: datetime) -> Non
             reply = add_turn(
                 session, asked, question, right if liked else wrong, owner=rater, sources=[passage], adapter=adapter
             )
-            at = now - timedelta(days=age - n % 9, minutes=37 * n)
+            at = now - timedelta(days=age + n % 8, minutes=37 * n + 5)
             _date(session, reply, at)
             _judge(session, reply, rater, liked=liked, better=right, n=n, at=at + timedelta(minutes=2))
 
@@ -229,6 +229,7 @@ def _past_versions(session: Session, asked: Assistant, *, now: datetime) -> None
             session.add(Promotion(assistant_id=asked.id, created_at=at + timedelta(minutes=30), **promoted))
     asked.adapter = "default-v2"
     session.add(asked)
+    session.exec(update(Reply).where(col(Reply.adapter).is_(None)).values(adapter=asked.adapter))
 
 
 def _report(*, against: str | None) -> dict[str, Any]:

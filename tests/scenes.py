@@ -102,12 +102,7 @@ SCENES = (
     Scene(name="embed", address="/embed?a=default", filled=".tl-example", admin=False, whole=False),
     Scene(name="feedback", address="/feedback", filled=".tl-page .tl-replies"),
     Scene(name="retrain", address="/retrain", filled=DRAWN),
-    Scene(
-        name="report",
-        address="/retrain",
-        filled=DRAWN,
-        arrange=_read_a_report,
-    ),
+    Scene(name="report", address="/retrain", filled=DRAWN, arrange=_read_a_report),
     Scene(name="assistant", address="/assistant", filled=".tl-page textarea"),
     Scene(name="admins-only", address="/feedback", filled=".tl-empty h2", admin=False),
     Scene(name="login", address="/login", filled="form", admin=False, whole=False),
