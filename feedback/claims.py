@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from assistant.prompt import ChatMessage
 from feedback.evidence import Answer, Evidence, Thumb
@@ -63,13 +64,13 @@ class Poll:
     text: TextKey
     votes: tuple[Vote, ...]
 
-    @property
+    @cached_property
     def verdict(self) -> bool | None:
         """Whether the most like it; None when they are evenly split."""
         ups = sum(vote.up for vote in self.votes)
         return None if ups * 2 == len(self.votes) else ups * 2 > len(self.votes)
 
-    @property
+    @cached_property
     def winning(self) -> tuple[Vote, ...]:
         """The votes that made the verdict."""
         return tuple(vote for vote in self.votes if vote.up is self.verdict)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import cast
 
-from sqlalchemy import union
+import sqlalchemy
+from sqlalchemy import func, union
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
@@ -148,11 +149,20 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
         select(Rating.reply_id), select(Correction.reply_id), select(Comparison.winner_id), select(Comparison.loser_id)
     )
     query = (
-        select(Message, Reply)
+        sqlalchemy.select(
+            col(Message.id),
+            func.coalesce(col(Message.parent_id), col(Message.id)),
+            col(Message.conversation_id),
+            col(Reply.prompt),
+            col(Message.text),
+            col(Reply.adapter),
+            col(Reply.sources),
+            col(Reply.state) == ReplyState.done,
+        )
         .join(Reply, col(Reply.message_id) == col(Message.id))
         .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
         .where(
-            Conversation.assistant_id == assistant_id,
+            col(Conversation.assistant_id) == assistant_id,
             col(Reply.state).in_((ReplyState.done, ReplyState.stopped)),
             col(Message.id).in_(judged),
         )
@@ -160,16 +170,16 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
     )
     if question is not None:
         asked = aliased(Message)
-        query = query.join(asked, col(asked.id) == col(Message.parent_id)).where(asked.text == question)
-    for message, made in session.exec(query):
-        if message.text.strip():
+        query = query.join(asked, col(asked.id) == col(Message.parent_id)).where(col(asked.text) == question)
+    for id_, parent, conversation, prompt, text, adapter, sources, finished in session.connection().execute(query):
+        if text.strip():
             yield Answer(
-                id=message.id,
-                question=message.parent_id or message.id,
-                conversation=message.conversation_id,
-                prompt=tuple(made.prompt),
-                text=message.text,
-                adapter=made.adapter,
-                sources=tuple(str(source["chunk"]) for source in made.sources),
-                finished=made.state is ReplyState.done,
+                id=id_,
+                question=parent,
+                conversation=conversation,
+                prompt=tuple(prompt),
+                text=text,
+                adapter=adapter,
+                sources=tuple(str(source["chunk"]) for source in sources),
+                finished=bool(finished),
             )
