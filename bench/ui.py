@@ -11,7 +11,7 @@ import json
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -21,7 +21,6 @@ from typing import Annotated
 
 import typer
 from playwright.sync_api import Browser, Page, expect, sync_playwright
-from rich.console import Console
 
 from bench.crowd import add_crowd
 from tests.browsing import CHROMIUM, QUIET
@@ -52,7 +51,7 @@ FIGURES_JS = """() => {
     server: Math.max(0, ...asked.map(({ requestStart, responseEnd }) => responseEnd - requestStart)),
   };
 }"""
-CLICK_JS = """([button, said]) => new Promise((done) => {
+CLICK_JS = """(button, said) => new Promise((done) => {
   const began = performance.now();
   let shown = null;
   const pressed = button.getAttribute("aria-pressed");
@@ -65,6 +64,14 @@ CLICK_JS = """([button, said]) => new Promise((done) => {
   button.click();
   look();
 })"""
+
+
+@dataclass(frozen=True)
+class Timed:
+    """An app, and the conversation in it that is looked at."""
+
+    app: AppServer
+    conversation: str
 
 
 @dataclass(frozen=True)
@@ -90,28 +97,28 @@ def main(
     result: Annotated[Path | None, typer.Option("--json", help="Write all figures here.")] = None,
 ) -> None:
     """Time the pages."""
-    console = Console(stderr=True)
-    told = {}
-    for size in (0, messages):
-        console.print(f"{size} messages", highlight=False)
-        with _served(size) as (app, conversation, browser):
-            told[size] = (
-                _time_pages(app, browser, conversation, repeats=repeats),
-                _time_thumbs(app, browser, conversation, repeats=repeats),
-            )
-    sys.stdout.write(_table(*told[0], *told[messages], messages=messages))
+    with ExitStack() as opened, sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        apps = {size: opened.enter_context(_served(size)) for size in (0, messages)}
+        pages = _time_pages(apps, browser, repeats=repeats)
+        thumbs = _time_thumbs(apps, browser, repeats=repeats)
+        browser.close()
+    sys.stdout.write(_table(pages, thumbs, messages=messages))
     if result is not None:
-        figures = {
-            str(size): {"pages": {name: asdict(one) for name, one in pages.items()}, "thumb": asdict(thumb)}
-            for size, (pages, thumb) in told.items()
+        told = {
+            str(size): {
+                "pages": {name: asdict(one) for name, one in pages[size].items()},
+                "thumb": asdict(thumbs[size]),
+            }
+            for size in apps
         }
-        result.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        result.write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
 
 
 @contextmanager
-def _served(messages: int) -> Iterator[tuple[AppServer, str, Browser]]:
-    """An app with that many messages and a conversation of the admin's, and a browser."""
-    with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app, sync_playwright() as playwright:
+def _served(messages: int) -> Iterator[Timed]:
+    """An app with that many messages, and a conversation of the admin's."""
+    with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app:
         admin, conversation = admin_of(app.services), None
         if messages:
             add_crowd(app.services.database, messages=messages, owner=admin.id, now=datetime.now(UTC))
@@ -119,9 +126,8 @@ def _served(messages: int) -> Iterator[tuple[AppServer, str, Browser]]:
             app.engine.enqueue(answer)
             *_, last = endpoints.chat(app.services, admin, question, conversation=conversation)
             conversation = last["conversation"]
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield app, conversation or "", browser
-        browser.close()
+        assert conversation
+        yield Timed(app, conversation)
 
 
 @contextmanager
@@ -133,11 +139,15 @@ def _window(app: AppServer, browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def _time_pages(app: AppServer, browser: Browser, conversation: str, *, repeats: int) -> dict[str, Timing]:
-    timed = {}
+def _time_pages(apps: Mapping[int, Timed], browser: Browser, *, repeats: int) -> dict[int, dict[str, Timing]]:
+    timed: dict[int, dict[str, Timing]] = {size: {} for size in apps}
     for name, (address, there) in PAGES.items():
-        opening = partial(_open, app, browser, address.format(conversation=conversation), there)
-        timed[name] = Timing(**_medians(opening, of=repeats))
+        opening = {
+            size: partial(_open, each.app, browser, address.format(conversation=each.conversation), there)
+            for size, each in apps.items()
+        }
+        for size, figures in _medians(opening, of=repeats).items():
+            timed[size][name] = Timing(**figures)
     return timed
 
 
@@ -149,42 +159,50 @@ def _open(app: AppServer, browser: Browser, address: str, there: str) -> Mapping
         return dict(page.evaluate(FIGURES_JS))
 
 
-def _time_thumbs(app: AppServer, browser: Browser, conversation: str, *, repeats: int) -> Acknowledged:
-    with _window(app, browser) as page:
-        page.goto(f"/?c={conversation}")
-        thumb = page.get_by_role("button", name="Good answer").last
+def _time_thumbs(apps: Mapping[int, Timed], browser: Browser, *, repeats: int) -> dict[int, Acknowledged]:
+    with ExitStack() as opened:
+        rating = {size: partial(_rate, opened.enter_context(_rating(each, browser))) for size, each in apps.items()}
+        return {size: Acknowledged(**figures) for size, figures in _medians(rating, of=repeats).items()}
+
+
+@contextmanager
+def _rating(each: Timed, browser: Browser) -> Iterator[Page]:
+    with _window(each.app, browser) as page:
+        page.goto(f"/?c={each.conversation}")
         expect(page.get_by_role("button", name="Send")).to_be_enabled()
-
-        def rate() -> Mapping[str, float]:
-            took = thumb.evaluate("(button, rest) => (" + CLICK_JS + ")([button, rest])", ".tl-form")
-            thumb.click()
-            expect(page.locator(".tl-form")).to_have_count(0)
-            return dict(took)
-
-        return Acknowledged(**_medians(rate, of=repeats))
+        yield page
 
 
-def _medians(measure: Callable[[], Mapping[str, float]], *, of: int) -> dict[str, float]:
-    measured = [measure() for _ in range(of)]
-    return {name: round(median(one[name] for one in measured), 1) for name in measured[0]}
+def _rate(page: Page) -> Mapping[str, float]:
+    """Like the last answer, and take that back."""
+    thumb = page.get_by_role("button", name="Good answer").last
+    took = thumb.evaluate(CLICK_JS, ".tl-form")
+    thumb.click()
+    expect(page.locator(".tl-form")).to_have_count(0)
+    return dict(took)
 
 
-def _table(
-    empty: Mapping[str, Timing],
-    empty_thumb: Acknowledged,
-    full: Mapping[str, Timing],
-    full_thumb: Acknowledged,
-    *,
-    messages: int,
-) -> str:
+def _medians(measures: Mapping[int, Callable[[], Mapping[str, float]]], *, of: int) -> dict[int, dict[str, float]]:
+    """Of several measures by turns, so that whatever else the machine does falls on all of them."""
+    measured: dict[int, list[Mapping[str, float]]] = {size: [] for size in measures}
+    for _ in range(of):
+        for size, measure in measures.items():
+            measured[size].append(measure())
+    return {
+        size: {name: round(median(one[name] for one in figures), 1) for name in figures[0]}
+        for size, figures in measured.items()
+    }
+
+
+def _table(pages: Mapping[int, Mapping[str, Timing]], thumbs: Mapping[int, Acknowledged], *, messages: int) -> str:
     """In Markdown, as `docs/pages.md` has it."""
     lines = [
         f"| milliseconds | first paint | filled | longest request | with {messages:,} messages | filled "
         "| longest request | filled, ratio |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for name, few in empty.items():
-        many = full[name]
+    for name, few in pages[0].items():
+        many = pages[messages][name]
         figures = (few.painted, few.filled, few.server, many.painted, many.filled, many.server)
         cells = " | ".join(f"{figure:.0f}" for figure in figures)
         lines.append(f"| {name} | {cells} | {many.filled / few.filled:.2f} |")
@@ -194,8 +212,8 @@ def _table(
         "| --- | --- | --- | --- |",
     ]
     for label, name in (("shows", "shown"), ("is stored", "stored")):
-        few, many = getattr(empty_thumb, name), getattr(full_thumb, name)
-        lines.append(f"| {label} | {few:.0f} | {many:.0f} | {many / max(few, 1):.2f} |")
+        took = [getattr(thumbs[size], name) for size in (0, messages)]
+        lines.append(f"| {label} | {took[0]:.0f} | {took[1]:.0f} | {took[1] / max(took[0], 1):.2f} |")
     return "\n".join(lines) + "\n"
 
 
