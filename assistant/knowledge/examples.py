@@ -16,6 +16,10 @@ from assistant.knowledge.vectors import Vectors
 from assistant.tables import GoldenAnswer, GoldenKind
 
 
+READ = 50
+"""So many of the nearest are read to choose among."""
+
+
 @dataclass(frozen=True)
 class Example:
     """A golden answer that was found, and the cosine similarity of its question to the one that was asked."""
@@ -55,7 +59,8 @@ class Examples:
             return []
         scores = view.vectors @ index.embed_query(question)
         fitting = [at for at in np.flatnonzero(scores >= least) if view.held[at][1] in (None, reader)]
-        found = {view.held[at][0]: float(scores[at]) for at in fitting}
+        best_first = sorted(fitting, key=lambda at: -scores[at])[:READ]
+        found = {view.held[at][0]: float(scores[at]) for at in best_first}
         with self._database.read() as session:
             answers = golden.by_ids(session, found)
         best: dict[str, Example] = {}
