@@ -59,7 +59,7 @@ def test_an_edited_question_branches_and_the_branch_survives_a_reload(app: AppSe
     ask(page, "Where is the key?")
     app.engine.enqueue("There are two.")
     ask(page, "How many doors are there?")
-    page.locator(".tl-asked").first.hover()
+    page.locator(".tl-query").first.hover()
     page.get_by_role("button", name="Edit this question").first.click()
     box = page.get_by_label("The question in other words")
     expect(box).to_be_focused()
@@ -141,7 +141,7 @@ def test_conversations_are_searched_renamed_downloaded_and_deleted(app: AppServe
     search = in_panel(page).get_by_label("Search your conversations")
     search.press_sequentially("mat")
     expect(page.locator("#tl-side li")).to_have_count(1)
-    expect(page.locator(".tl-snippet mark")).to_have_text("mat")
+    expect(page.locator(".tl-hit mark")).to_have_text("mat")
     search.fill("")
     expect(page.locator("#tl-side li")).to_have_count(2)
 

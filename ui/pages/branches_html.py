@@ -45,7 +45,7 @@ def _arrow(sign: str, label: str, way: str, to: str) -> str:
 
 def question(text: str) -> str:
     """What a person asked."""
-    words = f'<span class="tl-words">{escape(text)}</span>'
+    words = f'<span class="tl-query-words">{escape(text)}</span>'
     return f'<div class="tl-question"><span class="tl-hidden">You: </span>{words}</div>'
 
 
@@ -55,5 +55,5 @@ def asked(text: str, *, wordings: Sequence[str], at: int, reply: str) -> str:
         f'<button type="button" class="tl-tool" data-do="reword" data-reply="{escape(reply)}"'
         f' aria-label="Edit this question" title="Edit this question">{icon("edit")}</button>'
     )
-    tools = f'<div class="tl-asked-tools">{pager(wordings, at, what="question")}{edit}</div>'
-    return f'<div class="tl-asked">{question(text)}{tools}</div>'
+    tools = f'<div class="tl-query-tools">{pager(wordings, at, what="question")}{edit}</div>'
+    return f'<div class="tl-query">{question(text)}{tools}</div>'

@@ -38,7 +38,7 @@ function ask(button) {
   const dialog = document.querySelector("#tl-delete dialog");
   const { conversation } = button.dataset;
   const title = button.closest("li").querySelector(".tl-title");
-  dialog.querySelector(".tl-dialog-name").textContent = title.firstChild.textContent;
+  dialog.querySelector(".tl-deleting-name").textContent = title.firstChild.textContent;
   dialog.returnValue = "keep";
   dialog.addEventListener("close", () => {
     if (dialog.returnValue !== "delete") { title.focus(); return; }

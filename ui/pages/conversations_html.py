@@ -3,6 +3,7 @@
 `conversations.js` makes it work.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from urllib.parse import urlencode
 
@@ -10,6 +11,8 @@ from assistant.tables import Assistant, Conversation, Message
 from ui.pages.branches_html import icon
 from ui.pages.markup import escape
 
+SIGNS = re.compile(r"[*_`#]{2,}|(?m:^)#+ |`")
+"""Of markdown, which only get in the way of reading a line."""
 SNIPPET_CHARS = 90
 BEFORE_CHARS = 30
 """How much of a message is shown around a word that was searched for, and how much of that stands before it."""
@@ -84,20 +87,20 @@ def _snippet(one: Conversation, words: Sequence[str], found: Mapping[str, Messag
     """Where the first word stands in what was said, unless the title has it."""
     if not words or one.id not in found or words[0].lower() in one.title.lower():
         return ""
-    text = " ".join(found[one.id].text.split())
+    text = " ".join(SIGNS.sub("", found[one.id].text).split())
     at = max(0, text.lower().find(words[0].lower()))
     start = max(0, at - BEFORE_CHARS)
     end, stop = at + len(words[0]), start + SNIPPET_CHARS
     before, after = "…" if start else "", "…" if stop < len(text) else ""
     return (
-        f'<span class="tl-snippet">{before}{escape(text[start:at])}<mark>{escape(text[at:end])}</mark>'
+        f'<span class="tl-hit">{before}{escape(text[start:at])}<mark>{escape(text[at:end])}</mark>'
         f"{escape(text[end:stop])}{after}</span>"
     )
 
 
 DIALOG = (
-    '<dialog class="tl-dialog" aria-labelledby="tl-dialog-title"><form method="dialog">'
-    '<h2 id="tl-dialog-title">Delete this conversation?</h2><p class="tl-dialog-name"></p>'
+    '<dialog class="tl-deleting" aria-labelledby="tl-deleting-title"><form method="dialog">'
+    '<h2 id="tl-deleting-title">Delete this conversation?</h2><p class="tl-deleting-name"></p>'
     "<p>Its questions, its answers and what you said of them are gone then, and no later version learns from them.</p>"
     '<div class="tl-form-buttons"><button value="keep" autofocus>Keep it</button>'
     '<button value="delete" class="tl-danger">Delete</button></div></form></dialog>'

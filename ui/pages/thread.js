@@ -46,7 +46,7 @@ function filled(form) {
 }
 
 function reword(button) { // in place of the question: its words in a box
-  const asked = button.closest(".tl-asked");
+  const asked = button.closest(".tl-query");
   const form = document.createElement("form");
   form.className = "tl-reword";
   form.dataset.reply = button.dataset.reply;
@@ -55,7 +55,7 @@ function reword(button) { // in place of the question: its words in a box
     <div class="tl-form-buttons"><button type="submit" class="tl-primary">Ask again</button>
     <button type="button" data-do="unword">Cancel</button></div>`;
   const box = form.querySelector("textarea");
-  box.value = asked.querySelector(".tl-words").textContent;
+  box.value = asked.querySelector(".tl-query-words").textContent;
   asked.hidden = true;
   asked.after(form);
   box.focus();
@@ -82,8 +82,8 @@ function focusAfter(data) {
   } else next = [];
 }
 
-const exchanges = () => [...element.querySelectorAll(".tl-asked, .tl-answers")];
-const near = (node, place) => exchanges().indexOf(node.closest(".tl-asked, .tl-answers")) === place;
+const exchanges = () => [...element.querySelectorAll(".tl-query, .tl-answers")];
+const near = (node, place) => exchanges().indexOf(node.closest(".tl-query, .tl-answers")) === place;
 
 function act(data) {
   focusAfter(data);
@@ -107,7 +107,7 @@ element.addEventListener("click", (event) => {
   else if (todo === "another") trigger("generate", { ...filled(button.closest("form")), do: "retry" });
   else if (todo === "example" || todo === "retry") trigger("generate", { ...button.dataset });
   else if (todo === "turn") {
-    act({ ...button.dataset, place: exchanges().indexOf(button.closest(".tl-asked, .tl-answers")) });
+    act({ ...button.dataset, place: exchanges().indexOf(button.closest(".tl-query, .tl-answers")) });
   } else {
     if (todo === "rate") button.setAttribute("aria-pressed", String(button.dataset.value !== "none"));
     act({ ...button.dataset });
@@ -119,7 +119,7 @@ element.addEventListener("submit", (event) => {
   const form = event.target;
   if (!form.matches(".tl-reword")) { act(filled(form)); return; }
   const words = form.querySelector("textarea").value.trim();
-  if (words === form.previousElementSibling.querySelector(".tl-words").textContent.trim()) unword(form);
+  if (words === form.previousElementSibling.querySelector(".tl-query-words").textContent.trim()) unword(form);
   else if (words) trigger("generate", { do: "reword", reply: form.dataset.reply, message: words });
 });
 
