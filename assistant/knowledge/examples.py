@@ -15,7 +15,6 @@ from assistant.knowledge.index import Index
 from assistant.knowledge.vectors import Vectors
 from assistant.tables import GoldenAnswer, GoldenKind
 
-
 READ = 50
 """So many of the nearest are read to choose among."""
 
