@@ -4,7 +4,7 @@ from sqlmodel import select
 from assistant.database import Database
 from assistant.errors import BadInput, NotFound
 from assistant.records import delete_conversation
-from assistant.tables import Assistant, Message
+from assistant.tables import Assistant, GoldenAnswer, Message
 from feedback.evidence import gather
 from feedback.exchange import export_rows
 from feedback.exclusion import REWORDED, leave_out, reword, take_back_rewording, use_again
@@ -67,6 +67,17 @@ def test_what_is_left_out_reaches_no_training_and_undo_brings_it_back(
         assert use_again(session, row, admin="eve")
         assert not use_again(session, row, admin="eve")
     assert learned(database, assistant) == before
+
+
+def test_what_is_left_out_is_no_golden_answer_until_it_is_used_again(database: Database, garden: Garden) -> None:
+    _, first, _ = garden
+    with database.write() as session:
+        correct(session, first.id, rater="ann", text="In March.", for_all=True)
+        assert [one.answer for one in session.exec(select(GoldenAnswer))] == ["In March."]
+        leave_out(session, "correction:1", admin="eve", reason="Not serious")
+        assert session.exec(select(GoldenAnswer)).all() == []
+        use_again(session, "correction:1", admin="eve")
+        assert [one.answer for one in session.exec(select(GoldenAnswer))] == ["In March."]
 
 
 def test_the_person_still_sees_their_rating_and_a_new_one_counts(database: Database, garden: Garden) -> None:

@@ -4,12 +4,13 @@ The address says what is looked for and which reply is open; whatever changes th
 """
 
 from dataclasses import replace
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
-import pandas as pd
 
+from feedback.overview import Day
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import feedback_handlers as handlers
@@ -98,8 +99,8 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     acts = [part.act(act, [at, about], places, **QUICK) for part in (*overview[-2:], answers, *reply)]
     for event in (filled, *acts):
         event.success(weigh, at, reply[1], **QUICK)
-    # Gradio 6.31 tells nobody of the first change to a text box after the program filled it: Enter and leaving it do.
-    for changed in (*(each.input for each in filters), filters[0].submit, filters[0].blur):
+    # Gradio 6.31 tells nobody of the first change to a text box after the program filled it; Enter does.
+    for changed in (*(each.input for each in filters), filters[0].submit):
         narrowed = changed(narrow, [at, about, *filters], [at, answers], trigger_mode="always_last", **QUICK)
         narrowed.success(None, at, None, js=SHOW_ADDRESS_JS, **QUICK)
 
@@ -157,19 +158,29 @@ def _live_html(*, elem_id: str | None = None) -> gr.HTML:
 def _drawn(seen: Glance) -> list[Any]:
     """The updates of the overview, in the order of its parts."""
     rated = [step for step in seen.steps if step.up + step.down]
-    approval = pd.DataFrame({
-        "When": pd.to_datetime([step.day for step in rated]),
-        "Liked": [round(100 * step.up / (step.up + step.down)) for step in rated],
-        "Ratings": [step.up + step.down for step in rated],
-    })  # fmt: skip
-    volume = pd.DataFrame({
-        "When": pd.to_datetime([step.day for step in seen.steps for _ in LINES]),
-        "How many": [count for step in seen.steps for count in (step.answers, step.up + step.down)],
-        "What": [what for _ in seen.steps for what in LINES],
-    })  # fmt: skip
+    approval = [[_ms(at), round(100 * at.up / (at.up + at.down)), at.up + at.down] for at in rated]
+    volume = [
+        row for at in seen.steps for row in ([_ms(at), at.answers, "Answers"], [_ms(at), at.up + at.down, "Ratings"])
+    ]
     drawn = len(rated) > 1
-    plots = [approval, volume] if drawn else [None, None]
+    plots = (
+        [
+            _plotted(approval, When="temporal", Liked="quantitative", Ratings="quantitative"),
+            _plotted(volume, When="temporal", **{"How many": "quantitative"}, What="nominal"),
+        ]
+        if drawn
+        else [None, None]
+    )
     return [seen.said, gr.update(visible=drawn), *plots, seen.breakdown, seen.questions]
+
+
+def _plotted(rows: list[list[Any]], **columns: str) -> dict[str, Any]:
+    """What a plot takes; a frame with times in it warns, in Gradio 6.31 with Pandas 3, of Pandas 4."""
+    return {"columns": list(columns), "data": rows, "datatypes": columns, "mark": "line"}
+
+
+def _ms(step: Day) -> int:
+    return int(datetime.combine(step.day, time(), UTC).timestamp() * 1000)
 
 
 def _filters(at: Place, before: Place, offered: Choices) -> list[Any]:
