@@ -16,6 +16,7 @@ from pathlib import Path
 from sqlmodel import Session
 
 from assistant import golden, records
+from assistant.citations import Checked, check
 from assistant.database import Database, new_id
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable
@@ -24,7 +25,7 @@ from assistant.prompt import ChatMessage, encode_messages
 from assistant.quoting import stream_quoting
 from assistant.tables import Assistant, Conversation, Focus, GoldenKind, Message, Role
 from assistant.trial import adapters_for
-from assistant.writing import Plan, Turn, Writing, open_reply
+from assistant.writing import Plan, Turn, Writing, marked, open_reply
 
 logger = logging.getLogger(__name__)
 
@@ -158,6 +159,20 @@ class Chat:
             return [usual]
         freer = replace(usual, sampling=self._sampling(asked, at_least=RETRY_TEMPERATURE))
         return [usual, freer] if self._chance() < 0.5 else [freer, usual]
+
+    def preview(self, asked: Assistant, message: str, *, history: Sequence[ChatMessage] = ()) -> Iterator[Turn]:
+        """Answer a message as an assistant with these settings would, and store nothing; raises as `ask` does.
+
+        Its turns belong to no conversation and no reply, so nobody can rate them and nothing learns from them.
+        """
+        plan = self._plan(asked, _checked(message), history, time.monotonic(), conversation="", reader="")
+        written, checked = "", Checked("", frozenset())
+        with closing(self._pieces(plan)) as pieces:
+            for piece in pieces:
+                written += piece.text
+                checked = check(written, plan.sources)
+                yield Turn("", "", checked.text, marked(plan.sources, checked), plan.adapter, done=False)
+        yield Turn("", "", checked.text, marked(plan.sources, checked), plan.adapter, done=True)
 
     def _plan(
         self,

@@ -1,6 +1,5 @@
 """The queries on assistants, conversations, messages and replies. Sessions are passed in; nothing here commits."""
 
-import re
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -8,28 +7,11 @@ from typing import Any
 from sqlalchemy import delete, func, or_, update
 from sqlmodel import Session, col, select
 
+from assistant import persona
 from assistant.database import new_id, utc_now
 from assistant.errors import BadInput, Conflict, NotFound
-from assistant.tables import Access, Assistant, Conversation, Message, Reply, ReplyState, Role
+from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 
-SLUG = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
-_PICTURE = "[\xa9\xae\u203c\u2049\u2122\u2139\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff]"
-_VARIANT = "[\ufe0f\U0001f3fb-\U0001f3ff\U000e0020-\U000e007f]*"
-AVATAR = re.compile(
-    rf"[^\W_]{{0,2}}|[\U0001f1e6-\U0001f1ff]{{2}}|[#*0-9]\ufe0f?\u20e3|"
-    rf"{_PICTURE}{_VARIANT}(?:\u200d{_PICTURE}{_VARIANT}){{0,8}}"
-)
-"""One or two letters or digits, or one emoji as Unicode composes them: a flag, a keycap, pictures joined into one."""
-LIMITS: dict[str, tuple[float, float]] = {
-    "passages": (0, 20),
-    "min_score": (0.0, 1.0),
-    "context_tokens": (256, 131_072),
-    "max_new_tokens": (1, 8_192),
-    "temperature": (0.0, 2.0),
-    "top_p": (0.01, 1.0),
-    "compare_share": (0.0, 1.0),
-}
-"""The range of each number of an assistant's settings."""
 TITLE_CHARS = 60
 """Of a title that is made from the first question."""
 MAX_TITLE_CHARS = 120
@@ -66,11 +48,9 @@ def first_assistant(session: Session) -> Assistant:
 
 
 def create_assistant(session: Session, *, slug: str, **settings: Any) -> Assistant:
-    """Add an assistant. Raises `BadInput` for a setting out of range, `Conflict` for a slug that is taken."""
-    if not SLUG.fullmatch(slug):
-        raise BadInput(
-            f"{slug!r} cannot be an assistant's short name. Use 1 to 40 lower-case letters, digits and hyphens."
-        )
+    """Add an assistant. Raises `BadInput` for a setting that cannot be, `Conflict` for a slug that is taken."""
+    if said := persona.slug_problem(slug):
+        raise BadInput(said)
     if session.exec(select(Assistant.id).where(Assistant.slug == slug)).first():
         raise Conflict(f"There is already an assistant called {slug!r}. Choose another short name.")
     assistant = Assistant(slug=slug, **_checked(settings))
@@ -80,7 +60,7 @@ def create_assistant(session: Session, *, slug: str, **settings: Any) -> Assista
 
 
 def update_assistant(session: Session, assistant_id: str, **settings: Any) -> Assistant:
-    """Change settings of an assistant. Raises `NotFound`, and `BadInput` for a setting out of range."""
+    """Change settings of an assistant. Raises `NotFound`, and `BadInput` for a setting that cannot be."""
     assistant = assistant_by_id(session, assistant_id)
     assistant.sqlmodel_update(_checked(settings))
     session.add(assistant)
@@ -88,23 +68,22 @@ def update_assistant(session: Session, assistant_id: str, **settings: Any) -> As
     return assistant
 
 
+def delete_assistant(session: Session, assistant_id: str) -> None:
+    """Delete an assistant with all rows that hang on it. Raises `NotFound`, and `Conflict` for the last one."""
+    assistant = assistant_by_id(session, assistant_id)
+    if len(assistants(session)) == 1:
+        raise Conflict(f"{assistant.name} is the only assistant, and one must stay. Make another one first.")
+    session.delete(assistant)
+    session.flush()
+
+
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
-    for name, (low, high) in LIMITS.items():
-        value = settings.get(name, low)
-        if value is None and name == "min_score":
-            continue
-        if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
-            raise BadInput(
-                f"{name.replace('_', ' ').capitalize()} must be between {low:g} and {high:g}, not {value!r}."
-            )
-    for name in ("name", "system_prompt"):
-        if name in settings and not str(settings[name]).strip():
-            raise BadInput(f"The {name.replace('_', ' ')} is empty. Write at least a word.")
-    if not AVATAR.fullmatch(settings.get("avatar", "")):
-        raise BadInput("The avatar must be one emoji, or one or two letters. Empty, it is the name's first letter.")
-    if "access" in settings and settings["access"] not in list(Access):
-        raise BadInput(f"Who may use it must be one of {', '.join(Access)}, not {str(settings['access'])[:40]!r}.")
-    return settings | ({"access": Access(settings["access"])} if "access" in settings else {})
+    for name, value in settings.items():
+        if name != "adapter" and (said := persona.problem(name, value)):  # whether an adapter fits, the registry knows
+            raise BadInput(said)
+    chosen = {name: options(settings[name]) for name, options in persona.CHOICES.items() if name in settings}
+    whole = {name: int(settings[name]) for name in persona.WHOLE if name in settings}
+    return settings | chosen | whole
 
 
 def conversations(

@@ -4,6 +4,7 @@ What goes into the prompt, and which adapter answers, is decided in `assistant.c
 """
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
@@ -65,6 +66,11 @@ def open_reply(session: Session, plan: Plan, held: Conversation, question: Messa
         )
     )
     return message.id
+
+
+def marked(sources: Sequence[dict[str, Any]], checked: Checked) -> tuple[dict[str, Any], ...]:
+    """The sources, each with whether the text cites it."""
+    return tuple({**source, "cited": source["n"] in checked.cited} for source in sources)
 
 
 class Writing:
@@ -136,5 +142,4 @@ class Writing:
             made.total_s = time.monotonic() - self._plan.asked_at
 
     def _sources(self) -> tuple[dict[str, Any], ...]:
-        cited = self._checked.cited
-        return tuple({**source, "cited": source["n"] in cited} for source in self._plan.sources)
+        return marked(self._plan.sources, self._checked)

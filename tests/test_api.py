@@ -19,6 +19,9 @@ from ui.api import ADDRESSES
 
 REFUSED = "Only an admin may do this"
 ARGUMENTS: dict[str, dict[str, Any]] = {
+    "create_assistant": {"name": "X"},
+    "update_assistant": {"assistant": "default", "settings": {}},
+    "import_assistant": {"file": {}},
     "ingest": {"assistant": "default", "files": []},
     "delete_document": {"assistant": "default", "name": "x.md"},
     "run": {"run": "x"},
@@ -119,6 +122,7 @@ def test_every_address_is_known_here_and_admins_ones_refuse_others(guest: Client
     assert set(named) == {f"/{address.name}" for address in ADDRESSES}
     guarded = [address.name for address in ADDRESSES if address.admin]
     assert {address.name for address in ADDRESSES} - set(guarded) == {
+        "assistants",
         "chat",
         "retry",
         "rate",
@@ -147,6 +151,31 @@ def test_the_admin_feeds_lists_and_deletes_documents(admin: Client, tmp_path: Pa
     assert admin.predict("default", "bees.md", api_name="/delete_document")["chunks"] == listed["chunks"] - 1
     with pytest.raises(AppError, match=r"bees\.md"):
         admin.predict("default", "bees.md", api_name="/delete_document")
+
+
+def test_the_admin_makes_exports_imports_and_deletes_an_assistant(guest: Client, admin: Client, tmp_path: Path) -> None:
+    made = admin.predict("Bee help", start="help-desk", api_name="/create_assistant")
+    assert made["assistant"] == "bee-help" and made["settings"]["temperature"] == 0.2
+    (tmp_path / "bees.md").write_text("# Bees\n\nA hive holds about fifty thousand bees in June.\n")
+    admin.predict("bee-help", [handle_file(tmp_path / "bees.md")], api_name="/ingest")
+    admin.predict("bee-help", {"access": "members", "greeting": "Buzz!"}, api_name="/update_assistant")
+    assert [one["assistant"] for one in guest.predict(api_name="/assistants")["assistants"]] == ["default"]
+    with pytest.raises(AppError, match="people who sign in"):
+        ask(guest, assistant="bee-help")
+    path = Path(admin.predict("bee-help", api_name="/export_assistant"))
+    left = admin.predict("bee-help", api_name="/delete_assistant")
+    assert [one["assistant"] for one in left["assistants"]] == ["default"]
+    again = admin.predict(handle_file(path), api_name="/import_assistant")
+    assert (again["settings"]["greeting"], again["documents"], again["notes"]) == ("Buzz!", 1, [])
+    assert (
+        "bees"
+        in ask(admin, "A hive holds about how many thousand bees in June?", assistant="bee-help")["sources"][0]["text"]
+    )
+    admin.predict("bee-help", api_name="/delete_assistant")
+    with pytest.raises(AppError, match="no file of an assistant"):
+        admin.predict(handle_file(tmp_path / "bees.md"), api_name="/import_assistant")
+    with pytest.raises(AppError, match="not an uploaded file"):
+        admin.predict({"path": "/etc/passwd"}, api_name="/import_assistant")
 
 
 def test_the_admin_sees_runs_adapters_and_the_schedule(admin: Client) -> None:

@@ -8,10 +8,9 @@ from typing import Any
 import pytest
 from sqlmodel import select
 
-from assistant import records
-from assistant.errors import BadInput, ModelUnavailable, NotAllowed, NotFound
+from assistant.errors import BadInput, NotAllowed, NotFound
 from assistant.fake_engine import FakeEngine
-from assistant.tables import Focus, ReplyState
+from assistant.tables import ReplyState
 from feedback import ratings
 from feedback.ratings import Opinion
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
@@ -22,6 +21,7 @@ from ui.pages import (
     chat_handlers,
     conversations_handlers,
     feedback_handlers,
+    preview_handlers,
     retrain_handlers,
     schedule_handlers,
     thread,
@@ -31,6 +31,7 @@ from ui.pages import (
 from ui.pages.chat_handlers import FAILED, View
 from ui.pages.feedback_address import Place
 from ui.pages.markup import markdown
+from ui.pages.preview_handlers import Talk
 from ui.pages.thread import Answer, Exchange
 from ui.services import Services
 from ui.sessions import Caller
@@ -291,42 +292,6 @@ def test_only_web_addresses_become_links(address: str) -> None:
     assert "<a " not in markdown(f"[x]({address})") and "<img" not in markdown(f"![x]({address})")
 
 
-def test_the_assistant_form_keeps_what_it_was_given_or_says_why_not(services: Services) -> None:
-    values = dict(zip(assistant_handlers.FIELDS, assistant_handlers.load(services, ADMIN), strict=True))
-    changed = {**values, "greeting": "Good day.", "example_questions": "One?\n\n Two? ", "passages": 2.0}
-    changed |= {"focus": "passages", "min_score": 0.4}
-    assert assistant_handlers.save(services, ADMIN, changed).startswith("Saved")
-    with services.database.read() as session:
-        kept = records.assistant_by_slug(session, "default")
-    assert (kept.greeting, kept.example_questions, kept.passages) == ("Good day.", ["One?", "Two?"], 2)
-    assert (kept.focus, kept.min_score) == (Focus.passages, 0.4)
-    with pytest.raises(BadInput, match="Temperature"):
-        assistant_handlers.save(services, ADMIN, {**values, "temperature": 9})
-    with pytest.raises(BadInput, match="empty"):
-        assistant_handlers.save(services, ADMIN, {**values, "name": " "})
-    for focus in ("words", None, ["auto"]):
-        with pytest.raises(BadInput, match="what the model is given"):
-            assistant_handlers.save(services, ADMIN, {**values, "focus": focus})
-    assistant_handlers.save(services, ADMIN, {**values, "min_score": None})
-    again = dict(zip(assistant_handlers.FIELDS, assistant_handlers.load(services, ADMIN), strict=True))
-    assert (again["focus"], again["min_score"]) == ("auto", None)
-    assistant_handlers.save(services, ADMIN, values)
-
-
-def test_the_assistant_form_says_what_automatic_means(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert assistant_handlers.automatic(services, ADMIN).startswith(
-        "Automatic now means best sentences: the model has 135"
-    )
-    monkeypatch.setattr(services.engine, "parameters", lambda model: 1_500_000_000)  # noqa: ARG005
-    assert "whole passages: the model has 1,500 million" in assistant_handlers.automatic(services, ADMIN)
-
-    def missing(model: str) -> int:
-        raise ModelUnavailable(f"{model} is not there.")
-
-    monkeypatch.setattr(services.engine, "parameters", missing)
-    assert assistant_handlers.automatic(services, ADMIN).endswith("default is not there.")
-
-
 @pytest.mark.parametrize("caller", [GUEST, Caller("m", "member", "member")])
 def test_every_admin_handler_refuses_others(services: Services, caller: Caller) -> None:
     calls: list[Any] = [
@@ -353,9 +318,21 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
         lambda: versions_handlers.decide(services, caller, action="end_trial", adapter=""),
         lambda: schedule_handlers.load(services, caller),
         lambda: schedule_handlers.save(services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False),
-        lambda: assistant_handlers.load(services, caller),
-        lambda: assistant_handlers.automatic(services, caller),
-        lambda: assistant_handlers.save(services, caller, {}),
+        lambda: assistant_handlers.cards(services, caller),
+        lambda: assistant_handlers.head(services, caller, assistant="default"),
+        lambda: assistant_handlers.load(services, caller, assistant="default"),
+        lambda: assistant_handlers.problem(services, caller, name="name", value="x"),
+        lambda: assistant_handlers.slug_problem(services, caller, slug="x"),
+        lambda: assistant_handlers.suggest(services, caller, name="x"),
+        lambda: assistant_handlers.about_model(services, caller, model="default"),
+        lambda: assistant_handlers.has_version(services, caller, assistant="default"),
+        lambda: assistant_handlers.save(services, caller, {}, assistant="default"),
+        lambda: assistant_handlers.make(services, caller, {}, slug="x"),
+        lambda: assistant_handlers.act(services, caller, do="duplicate", assistant="default"),
+        lambda: assistant_handlers.act(services, caller, do="delete", assistant="default"),
+        lambda: assistant_handlers.bring_in(services, caller, path="x.zip"),
+        lambda: assistant_handlers.export(services, caller, assistant="default", with_adapter=False),
+        lambda: next(preview_handlers.ask(services, caller, {}, assistant="default", message="x", talk=Talk())),
     ]
     for call in calls:
         with pytest.raises(NotAllowed):

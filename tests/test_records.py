@@ -65,7 +65,7 @@ def test_without_an_avatar_an_assistant_has_the_first_letter_of_its_name() -> No
 def test_who_may_use_it_is_one_of_three(database: Database) -> None:
     made = make(database)
     assert made.access is Access.everyone
-    with database.write() as session, pytest.raises(BadInput, match="everyone, members, admins"):
+    with database.write() as session, pytest.raises(BadInput, match="Access must be one of everyone, members, admins"):
         records.update_assistant(session, made.id, access="nobody")
     with database.write() as session:
         assert records.update_assistant(session, made.id, access="members").access is Access.members

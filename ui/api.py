@@ -66,7 +66,25 @@ def export(services: Services, caller: Caller, assistant: str, format: str = "pr
     return dict(gr.FileData(path=str(path), orig_name=path.name, mime_type="application/jsonl").model_dump())
 
 
+def export_assistant(services: Services, caller: Caller, assistant: str, with_adapter: bool = False) -> dict[str, Any]:
+    """Write an assistant's settings and documents into one file, if wanted with the adapter that serves."""
+    path = endpoints.export_assistant(services, caller, assistant, with_adapter)
+    return dict(gr.FileData(path=str(path), orig_name=path.name, mime_type="application/zip").model_dump())
+
+
+def import_assistant(services: Services, caller: Caller, file: dict[str, Any]) -> dict[str, Any]:
+    """Make an assistant out of an exported file; `notes` say what of it could not be used."""
+    caller.require_admin()
+    return endpoints.import_assistant(services, caller, uploaded(file), str(file.get("orig_name") or "The file"))
+
+
 ADDRESSES = (
+    Address(endpoints.assistants, admin=False),
+    Address(endpoints.create_assistant),
+    Address(endpoints.update_assistant),
+    Address(endpoints.delete_assistant),
+    Address(export_assistant),
+    Address(import_assistant),
     Address(endpoints.chat, admin=False),
     Address(endpoints.retry, admin=False),
     Address(endpoints.rate, admin=False),
@@ -117,14 +135,19 @@ def caller_of(services: Services, request: gr.Request) -> Caller:
 
 def uploads(files: Any) -> list[Upload]:
     """The files that a client uploaded, read. Raises `BadInput` for anything that is not an uploaded file."""
+    return [_upload(each, uploaded(each)) for each in (files if isinstance(files, list) else [files])]
+
+
+def uploaded(file: Any) -> Path:
+    """Where a file that a client uploaded lies. Raises `BadInput` for anything that is not an uploaded file."""
     folder = Path(gr.utils.get_upload_folder()).resolve()
-    return [_upload(each, folder) for each in (files if isinstance(files, list) else [files])]
-
-
-def _upload(file: Any, folder: Path) -> Upload:
     path = Path(str(file.get("path") or "")).resolve() if isinstance(file, dict) else folder
     if not path.is_relative_to(folder) or not path.is_file():
         raise BadInput("That is not an uploaded file. Upload it first: `handle_file` of gradio_client does both.")
+    return path
+
+
+def _upload(file: dict[str, Any], path: Path) -> Upload:
     return Upload(name=str(file.get("orig_name") or path.name), data=path.read_bytes())
 
 

@@ -97,7 +97,10 @@ class Services:
             ensure_sample(database, knowledge)
             registry = open_registry(settings, database, serving)
             registry.sweep()
-            _begin_with_default_adapter(settings, database, registry)
+            with database.read() as session:
+                ids = [each.id for each in records.assistants(session)]
+            for id_ in ids:
+                _begin_with_default_adapter(settings, database, registry, id_)
             runs = open_runs(settings, database, registry)
             opened.callback(runs.close)
             runs.open()
@@ -118,6 +121,10 @@ class Services:
             )
         threading.Thread(target=services._warm_up, name="warm-up", daemon=True).start()
         return services
+
+    def begin(self, assistant_id: str) -> None:
+        """Let a new assistant begin with the default adapter, where it is on the default model."""
+        _begin_with_default_adapter(self.settings, self.database, self.registry, assistant_id)
 
     def close(self) -> None:
         """End what runs and give the home folder back."""
@@ -150,17 +157,17 @@ class Services:
                 logger.error("adapter %s on trial could not be loaded: %s", adapter, exc)
 
 
-def _begin_with_default_adapter(settings: Settings, database: Database, registry: Registry) -> None:
-    """Give version 0 to each assistant on the default model that never had an adapter."""
+def _begin_with_default_adapter(settings: Settings, database: Database, registry: Registry, assistant_id: str) -> None:
+    """Give version 0 to an assistant on the default model that never had an adapter."""
     if settings.model != "default" or not installed(settings.models_dir, DEFAULT_CHAT):
         return
     with database.read() as session:
-        ids = [assistant.id for assistant in records.assistants(session) if assistant.model == "default"]
-    for id_ in ids:
-        try:
-            registry.install(id_, DEFAULT_ADAPTER, by=SETUP)
-        except ThumbloopError as exc:
-            logger.error("assistant %s begins without the default adapter: %s", id_, exc)
+        if records.assistant_by_id(session, assistant_id).model != "default":
+            return
+    try:
+        registry.install(assistant_id, DEFAULT_ADAPTER, by=SETUP)
+    except ThumbloopError as exc:
+        logger.error("assistant %s begins without the default adapter: %s", assistant_id, exc)
 
 
 def fetch_models(settings: Settings, *, progress: Progress) -> None:

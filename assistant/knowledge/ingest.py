@@ -8,7 +8,7 @@ rows only. Parsing, splitting and ranking are done elsewhere.
 import hashlib
 import logging
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -24,7 +24,7 @@ from assistant.knowledge.documents import Parsed, display_name, is_markdown, par
 from assistant.knowledge.examples import Example, Examples
 from assistant.knowledge.focus import best_sentences, sentences_of
 from assistant.knowledge.index import EmbeddingModel, Entry, Hit, Index
-from assistant.knowledge.rows import DocumentSummary, Passage
+from assistant.knowledge.rows import DocumentSummary, Passage, StoredText
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant, Document
 
@@ -108,6 +108,31 @@ class Knowledge:
             if index:
                 self._sync(index, assistant_id)
         return results
+
+    def give(self, assistant_id: str, texts: Sequence[StoredText]) -> None:
+        """Give an assistant documents that were parsed before, such as another's. Raises `NotFound`."""
+        with self._database.read() as session:
+            assistant_by_id(session, assistant_id)
+        index = self._index_if_free()
+        with self._changing.setdefault(assistant_id, threading.Lock()):
+            for each in texts:
+                parsed = Parsed(name=each.name, title=each.title, text=each.text, markdown=is_markdown(each.name))
+                self._store(index, assistant_id, parsed, sha256=each.sha256)
+            if index:
+                self._sync(index, assistant_id)
+
+    def texts(self, assistant_id: str) -> list[StoredText]:
+        """All documents of an assistant with their texts, by name."""
+        with self._database.read() as session:
+            return rows.texts(session, assistant_id)
+
+    def forget(self, assistant_id: str) -> None:
+        """Drop what the index holds of an assistant that was deleted."""
+        if index := self._index_if_free():
+            with self._changing.setdefault(assistant_id, threading.Lock()):
+                self._stamps.pop(assistant_id, None)
+                index.drop(assistant_id)
+            self._changing.pop(assistant_id, None)
 
     def documents(self, assistant_id: str) -> list[DocumentSummary]:
         """All documents of an assistant by name."""
@@ -221,14 +246,19 @@ class Knowledge:
             parsed = parse(name, file.data)
         except DocumentUnreadable as exc:
             return Ingested(name=name, state="failed", error=str(exc))
+        chunks = self._store(index, assistant_id, parsed, sha256=sha256)
+        return Ingested(name=name, state="replaced" if before else "added", chunks=chunks)
+
+    def _store(self, index: Index | None, assistant_id: str, parsed: Parsed, *, sha256: str) -> int:
+        """Store a document, instead of one of that name, in one transaction; into how many chunks."""
         pieces = self._split(parsed)
         with self._database.write() as session:
-            before = rows.document(session, assistant_id, name)
+            before = rows.document(session, assistant_id, parsed.name)
             if before:
                 session.delete(before)
                 session.flush()
             document = Document(
-                assistant_id=assistant_id, name=name, title=parsed.title, sha256=sha256, text=parsed.text
+                assistant_id=assistant_id, name=parsed.name, title=parsed.title, sha256=sha256, text=parsed.text
             )
             session.add(document)
             session.flush()
@@ -237,7 +267,7 @@ class Knowledge:
             with self._database.read() as session:
                 entries = self._entries(session, assistant_id, document=document.id)
             index.embed(assistant_id, entries)
-        return Ingested(name=name, state="replaced" if before else "added", chunks=len(pieces))
+        return len(pieces)
 
     def _split(self, parsed: Parsed) -> list[Piece]:
         return split(parsed, count=self._embedder.count, max_tokens=self._embedder.max_tokens)

@@ -28,6 +28,16 @@ class DocumentSummary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class StoredText:
+    """A document as it was parsed once, to be given to another assistant. `sha256` is of the file's bytes."""
+
+    name: str
+    title: str
+    sha256: str
+    text: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Passage:
     """A chunk that was found for a question. `score` is its cosine similarity; `document` and `chunk` are ids."""
 
@@ -104,6 +114,14 @@ def _summary(document: Document, characters: int, chunks: int) -> DocumentSummar
         chunks=chunks,
         created_at=document.created_at,
     )
+
+
+def texts(session: Session, assistant_id: str) -> list[StoredText]:
+    """All documents of an assistant with their texts, by name."""
+    query = select(Document).where(Document.assistant_id == assistant_id).order_by(col(Document.name))
+    return [
+        StoredText(name=each.name, title=each.title, sha256=each.sha256, text=each.text) for each in session.exec(query)
+    ]
 
 
 def chunks(session: Session, assistant_id: str, *, document: str | None = None) -> list[tuple[Chunk, str]]:

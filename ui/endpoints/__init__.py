@@ -3,6 +3,15 @@
 Each checks its caller and what it was given, and answers with plain JSON values; `ui.api` gives them their addresses.
 """
 
+from ui.endpoints.assistants import (
+    assistants,
+    create_assistant,
+    delete_assistant,
+    duplicate_assistant,
+    export_assistant,
+    import_assistant,
+    update_assistant,
+)
 from ui.endpoints.chat import chat, retry
 from ui.endpoints.documents import delete_document, documents, ingest
 from ui.endpoints.exchange import export
@@ -26,14 +35,20 @@ from ui.endpoints.sources import source
 
 __all__ = [
     "adapters",
+    "assistants",
     "cancel",
     "chat",
     "compare",
     "correct",
+    "create_assistant",
+    "delete_assistant",
     "delete_document",
     "documents",
+    "duplicate_assistant",
     "export",
+    "export_assistant",
     "forget",
+    "import_assistant",
     "ingest",
     "leave_out",
     "my_data",
@@ -52,5 +67,6 @@ __all__ = [
     "status",
     "take_back_rewording",
     "teach",
+    "update_assistant",
     "use_again",
 ]

@@ -17,7 +17,7 @@ GONE = "This document was deleted or replaced since. These are its words at the 
 
 
 def sources(reply: str, given: Sequence[Mapping[str, Any]], *, place: Place | None) -> str:
-    """The sources of a reply, one of them perhaps in its place."""
+    """The sources of a reply, one of them perhaps in its place; of an answer that is not stored, `reply` is empty."""
     chips = "".join(_source(reply, each, place if place and place["n"] == each["n"] else None) for each in given)
     return f'<div class="tl-sources" aria-label="Sources">{chips}</div>' if chips else ""
 
@@ -49,9 +49,10 @@ def _golden(source: Mapping[str, Any]) -> str:
 
 def _passage(reply: str, source: Mapping[str, Any]) -> str:
     show = f'data-do="place" data-reply="{escape(reply)}" data-n="{int(source["n"])}"'
+    button = f'<button type="button" {show}>Show in the document</button>' if reply else ""
     return (
         f'<div class="tl-passage">{_where(source.get("heading"))}<blockquote>{prose(source["text"])}</blockquote>'
-        f'<button type="button" {show}>Show in the document</button></div>'
+        f"{button}</div>"
     )
 
 
