@@ -21,8 +21,8 @@ def head() -> str:
 def build(services: Services) -> gr.Blocks:
     """All pages and the named API, ready to be mounted."""
     with gr.Blocks(title="Thumbloop", analytics_enabled=False, fill_width=True) as demo:
+        api.register(services)  # first, so that no handler of a page takes one of its names
         chat.lay_out(services, demo)
-        api.register(services)
     with demo.route("Chat", "/embed", show_in_navbar=False):
         chat.lay_out(services, demo, alone=True)
     for name, path, page in (
