@@ -122,13 +122,11 @@ def _overview_part() -> list[Any]:
 def _answers_part() -> tuple[list[Any], gr.HTML]:
     gr.HTML('<h2 id="tl-answers-of">Answers</h2>', js_on_load=None)
     with gr.Row(elem_classes="tl-filters"):
-        text = gr.Textbox(
-            label="Search", placeholder="Words of a question, answer or comment", max_lines=1, scale=3, min_width=260
-        )
+        text = gr.Textbox(label="Search", placeholder="Any words of it", max_lines=1, scale=3, min_width=260)
         show = gr.Dropdown([(name, show.value) for show, name in SHOWN.items()], label="Show", scale=2, min_width=180)
         reasons = [("Any reason", ""), *((name, code) for code, name in LABELS.items())]
         reason = gr.Dropdown(reasons, value="", label="Reason", scale=2, min_width=160)
-        version = gr.Dropdown([("Any version", "")], value="", label="Version", scale=1, min_width=150)
+        version = gr.Dropdown([("Any version", "")], value="", label="Version", scale=2, min_width=160)
         person = gr.Dropdown([("Anybody", "")], value="", label="Person", scale=1, min_width=150)
         days = gr.Dropdown([(SPAN_NAMES[n], n) for n in SPANS], value=0, label="When", scale=1, min_width=150)
     return [text, show, reason, version, person, days], _live_html(elem_id="tl-answers")
