@@ -18,11 +18,12 @@ from sqlmodel import Session
 from assistant import golden, records
 from assistant.citations import Checked, check
 from assistant.database import Database, new_id
+from assistant.demonstrations import to_repeat
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable
 from assistant.grounding import Grounding, Retriever
 from assistant.prompt import ChatMessage, encode_messages
-from assistant.quoting import stream_quoting
+from assistant.quoting import repeat, stream_quoting
 from assistant.tables import Assistant, Conversation, Focus, GoldenKind, Message, Role
 from assistant.trial import adapters_for
 from assistant.writing import Plan, Turn, Writing, marked, open_reply
@@ -137,7 +138,7 @@ class Chat:
         ids = encode_messages(self._engine.tokenizer(weights.model), made.prompt)
         sources = [{**source, "cited": False} for source in made.sources]
         sampling = self._sampling(asked, at_least=RETRY_TEMPERATURE)
-        plan = Plan(asked, weights, adapter, made.prompt, ids, sources, sampling, asked_at)
+        plan = Plan(asked, weights, adapter, made.prompt, ids, sources, sampling, asked_at, may_repeat=False)
         with self._database.write() as session:
             held = records.conversation(session, held.id, owner=owner)
             second = open_reply(session, plan, held, question)
@@ -157,7 +158,7 @@ class Chat:
         usual = self._plan(asked, question, history, asked_at, conversation=conversation, reader=reader)
         if not may_pair or self._chance() >= asked.compare_share:
             return [usual]
-        freer = replace(usual, sampling=self._sampling(asked, at_least=RETRY_TEMPERATURE))
+        freer = replace(usual, sampling=self._sampling(asked, at_least=RETRY_TEMPERATURE), may_repeat=False)
         return [usual, freer] if self._chance() < 0.5 else [freer, usual]
 
     def preview(self, asked: Assistant, message: str, *, history: Sequence[ChatMessage] = ()) -> Iterator[Turn]:
@@ -238,6 +239,9 @@ class Chat:
     def _pieces(self, plan: Plan) -> Generator[Piece, None, None]:
         quotable = [source for source in plan.sources if source.get("golden") != GoldenKind.approved]
         if quotable and self.grounding.focus(plan.assistant) is Focus.sentences:
+            repeated = to_repeat(quotable) if plan.may_repeat else None
+            if repeated is not None:
+                return repeat(self._engine, repeated, weights=plan.weights)
             return stream_quoting(
                 self._engine, plan.ids, weights=plan.weights, sampling=plan.sampling, sources=quotable
             )

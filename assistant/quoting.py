@@ -17,6 +17,8 @@ from assistant.prompt import encode_text
 
 _OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
 """A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
+NEW_PARAGRAPH = "\n\n"
+"""Behind the end of a block of code nothing else may stand."""
 DEFECTION = 0.5
 """Another source than the best match is quoted, too, if it has so much more of the answer's words (a share of them)."""
 
@@ -56,6 +58,12 @@ def stream_quoting(
         yield Piece(told[len(text) - len(piece.text) :], len(ids), "length" if full else None)
         if full:
             return
+
+
+def repeat(engine: Engine, source: Mapping[str, Any], *, weights: Weights) -> Generator[Piece, None, None]:
+    """A reply that says what a source says, word for word, and cites it."""
+    text = f"{source['text']}{NEW_PARAGRAPH if source['text'].endswith('`') else ' '}[{source['n']}]"
+    yield Piece(text, len(encode_text(engine.tokenizer(weights.model), text)), "stop")
 
 
 def choose(answer: str, sources: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -46,6 +46,8 @@ class Plan:
     sources: list[dict[str, Any]]
     sampling: Sampling
     asked_at: float
+    may_repeat: bool = True
+    """Whether it may say what people said to this very question, word for word; not where another answer is wanted."""
 
 
 def open_reply(session: Session, plan: Plan, held: Conversation, question: Message) -> str:

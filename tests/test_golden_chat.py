@@ -15,12 +15,12 @@ from assistant.fake_engine import FakeEngine
 from assistant.knowledge import Knowledge, Upload
 from assistant.knowledge.fake_embedder import HashEmbedder
 from assistant.prompt import NO_SOURCES_HEADER
-from assistant.tables import GoldenAnswer, GoldenKind, Reply
+from assistant.tables import Focus, GoldenAnswer, GoldenKind, Reply
 from feedback.ratings import correct, rate
 
 FERRY = "When does the green ferry leave?"
 """Ann's question, which she has corrected; the others ask it in other words."""
-NEAR = "When does the green ferry leave today?"
+NEAR = "When does the green ferry leave today and tomorrow?"
 FAR = "Who grinds the rye?"
 HARBOUR = b"# Harbour\n\nThe green ferry leaves at nine. It carries forty cars.\n\nThe miller grinds the rye.\n"
 
@@ -189,7 +189,7 @@ def test_where_the_question_means_the_same_a_turn_answers_it_with_the_readers_ow
     teach(chat, database, "At ten.")
     messages = messages_of(database, ask(chat, NEAR, owner="bob"))
     assert messages[-3:-1] == [{"role": "user", "content": NEAR}, {"role": "assistant", "content": "At ten."}]
-    merely_near = ask(chat, "When does the green ferry leave in the winter of 1990?", owner="bob")
+    merely_near = ask(chat, "When does the green ferry leave in a very cold winter of 1990?", owner="bob")
     assert NEAR_SCORE <= golden_of(merely_near)[0]["score"] < SAME
     assert [message["role"] for message in messages_of(database, merely_near)] == ["system", "user"]
 
@@ -212,3 +212,27 @@ def test_a_correction_is_quoted_and_a_liked_answer_is_not(chat: Chat, database: 
     engine.enqueue('At ten. "')
     engine.enqueue("")
     assert ask(chat, NEAR).text == "At ten. \"At 'ten'.\" [1]"
+
+
+def test_to_the_very_question_a_small_model_says_what_people_said_word_for_word(
+    chat: Chat, database: Database, engine: FakeEngine
+) -> None:
+    teach(chat, database, "At ten.\n\n- From the **pier**.")
+    written = len(engine.history)
+    turn = ask(chat, FERRY, owner="bob")
+    assert turn.text == "At ten.\n\n- From the **pier**. [1]" and turn.sources[0]["cited"]
+    assert len(engine.history) == written, "no model wrote it"
+    with database.read() as session:
+        made = session.get_one(Reply, turn.reply)
+        assert made.state == "done" and made.reply_tokens > 0
+    *_, again = chat.retry(turn.reply, owner="bob")
+    assert again.text.startswith("You asked") and len(engine.history) == written + 1
+    with database.write() as session:
+        other = records.assistant_by_slug(session, "other")
+        records.update_assistant(session, other.id, focus=Focus.passages)
+    assert ask(chat, FERRY).text.startswith("You asked"), "a model that is given passages writes itself"
+
+
+def test_behind_a_block_of_code_the_mark_has_a_line_of_its_own(chat: Chat, database: Database) -> None:
+    teach(chat, database, "```\nmake ferry\n```")
+    assert ask(chat, FERRY).text.startswith("```\nmake ferry\n```") and "``` [" not in ask(chat, FERRY).text
