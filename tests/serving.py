@@ -45,11 +45,11 @@ class AppServer:
 
 
 @contextmanager
-def open_services(home: Path, **flags: object) -> Iterator[Services]:
+def open_services(home: Path, *, sample: bool = True, **flags: object) -> Iterator[Services]:
     """The services of an app in `home`, with scripted replies."""
     settings = load_settings(home=home, admin_password=SecretStr(ADMIN_PASSWORD), **flags)
     prepare_environment(settings)
-    with closing(Services.open(settings, engine=FakeEngine(), embedder=HashEmbedder())) as services:
+    with closing(Services.open(settings, engine=FakeEngine(), embedder=HashEmbedder(), sample=sample)) as services:
         yield services
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
@@ -110,6 +111,17 @@ def test_what_the_share_page_gives_to_copy_chats_and_takes_a_thumb_on_another_si
         ask_in(app, chat, "Really?", "Yes, there.")
         assert rate_in(app, chat).rater == first.rater
         assert abroad.url.endswith(".html")
+
+
+def test_the_share_page_prepares_a_space(page: Page) -> None:
+    sign_in(page, "/share")
+    page.get_by_role("button", name="Prepare the Space").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="default-space.zip").or_(
+            page.locator("a[download='default-space.zip']")
+        ).first.click()
+    with ZipFile(download.value.path()) as zipped:
+        assert zipped.testzip() is None and "app.py" in zipped.namelist()
 
 
 def test_on_the_same_site_a_frame_finds_its_conversation_after_a_reload(

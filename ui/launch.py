@@ -1,20 +1,29 @@
 """From settings to a served app, for the command line and for `app.py`: models fetched, services open, address told."""
 
+import logging
 import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from socket import socket
 
 from fastapi import FastAPI
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from assistant import records
+from ui import endpoints
 from ui.app import bind, create_app, serve
 from ui.home import prepare_home
 from ui.process import prepare_environment, start_logging
-from ui.services import Services, fetch_models
+from ui.services import SETUP, Services, fetch_models
+from ui.sessions import Caller
 from ui.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+SETUP_CALLER = Caller(SETUP, SETUP, "admin")
 
 
 class Launched:
@@ -37,22 +46,37 @@ class Launched:
             self.services.close()
 
 
-def launch(settings: Settings, *, console: Console) -> Launched:
-    """Bring the app of `settings` up to where it can be served. Raises `ThumbloopError` of several kinds."""
+def launch(settings: Settings, *, console: Console, brought: Path | None = None) -> Launched:
+    """Bring the app of `settings` up to where it can be served. Raises `ThumbloopError` of several kinds.
+
+    Where `brought`, the file of an exported assistant, exists, a home without any begins with that one, not the sample.
+    """
     prepare_environment(settings)
     prepare_home(settings).close()
     start_logging(settings)
+    brings = brought if brought is not None and brought.is_file() else None
     listener = bind(settings.host, settings.port)
     try:
         with progress_bar(console) as bar:
             fetch_models(settings, progress=bar)
-        services = Services.open(settings)
+        services = Services.open(settings, sample=brings is None)
+        if brings:
+            begin_with(services, brings)
         app = create_app(services)
     except BaseException:
         listener.close()
         raise
     _tell(console, settings, services)
     return Launched(services, app, listener)
+
+
+def begin_with(services: Services, brought: Path) -> None:
+    """Import an exported assistant where there is none. Raises `BadInput` for a file that is not whole."""
+    with services.database.read() as session:
+        if records.assistants(session):
+            return
+    for note in endpoints.import_assistant(services, SETUP_CALLER, brought, brought.name)["notes"]:
+        logger.warning("%s", note)
 
 
 @contextmanager

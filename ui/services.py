@@ -71,9 +71,16 @@ class Services:
 
     @classmethod
     def open(
-        cls, settings: Settings, *, engine: Engine | None = None, embedder: EmbeddingModel | None = None
+        cls,
+        settings: Settings,
+        *,
+        engine: Engine | None = None,
+        embedder: EmbeddingModel | None = None,
+        sample: bool = True,
     ) -> "Services":
         """Take the home folder and bring everything up; the chat model loads on in the background.
+
+        With `sample`, a home without any assistant gets the one that explains Thumbloop.
 
         Raises `Conflict` where another process serves this home, `BadInput`, `ModelUnavailable`.
         """
@@ -94,7 +101,8 @@ class Services:
             opened.callback(serving.close)
             with database.write() as session:
                 records.end_interrupted_replies(session)
-            ensure_sample(database, knowledge)
+            if sample:
+                ensure_sample(database, knowledge)
             registry = open_registry(settings, database, serving)
             registry.sweep()
             with database.read() as session:

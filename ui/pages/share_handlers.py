@@ -1,10 +1,12 @@
-"""What the share page says: addresses and snippets for other sites, and what to know of them."""
+"""What the share page says and makes: addresses and snippets for other sites, and the files of a Space."""
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from assistant import records
 from assistant.errors import BadInput
 from assistant.tables import Access
+from ui import space
 from ui.pages import share_html as html
 from ui.services import Services
 from ui.sessions import Caller
@@ -43,3 +45,20 @@ def ways(services: Services, caller: Caller, *, assistant: str, site: str) -> st
         notes.append(NOT_EVERYONE.format(who=WHO[asked.access]))
     root = f"{address.scheme}://{address.netloc}{address.path.rstrip('/')}"
     return html.ways(chat=f"{root}/a/{asked.slug}", script=f"{root}/gradio-app.js", name=asked.name, notes=notes)
+
+
+def space_steps(services: Services, caller: Caller, *, assistant: str) -> str:
+    """What goes into a Space of the assistant's, and how it gets online. Raises `NotAllowed`, `NotFound`."""
+    caller.require_admin()
+    with services.database.read() as session:
+        asked = records.assistant_by_slug(session, assistant)
+    plan = space.plan(services, asked)
+    return html.space_steps(space.commands(asked.slug), takes=plan.takes, leaves=plan.leaves)
+
+
+def prepare_space(services: Services, caller: Caller, *, assistant: str) -> Path:
+    """Write the files of a Space of the assistant's into one zip file; its path. Raises `NotAllowed`, `NotFound`."""
+    caller.require_admin()
+    with services.database.read() as session:
+        asked = records.assistant_by_slug(session, assistant)
+    return space.write(services, asked)
