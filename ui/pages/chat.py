@@ -136,10 +136,12 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
     loaded.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     if side is None:
         return
-    for part in (side.panel, side.listing):
-        picked = part.act(pick, now, outputs, cancels=[sent, generated], **QUICK)
+    for part in (side.panel, side.listing):  # first end what is written, then go on: Gradio 6.31 does one by one
+        part.act(None, cancels=[sent, generated], **QUICK)
+        picked = part.act(pick, now, outputs, **QUICK)
         picked.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
-    left = side.listing.leave(leave, now, outputs, cancels=[sent, generated], **QUICK)
+    side.listing.leave(None, cancels=[sent, generated], **QUICK)
+    left = side.listing.leave(leave, now, outputs, **QUICK)
     left.then(None, js=TO_BOX_JS, **QUICK)
     conversations.wire(services, demo, side, about=about, conversation=conversation, named=named)
     for event in (sent, generated, stopped):
