@@ -78,6 +78,18 @@ def _read_a_report(page: Page) -> None:
     expect(page.locator(".tl-verdict")).to_be_visible()
 
 
+def _try_it_out(page: Page) -> None:
+    page.get_by_placeholder("Ask it something").fill("How long may I keep a drill?")
+    page.get_by_placeholder("Ask it something").press("Enter")
+    expect(page.locator(".tl-tried .tl-sources")).to_be_visible()
+    page.get_by_role("button", name="Advanced").click()
+
+
+def _leave_out_the_name(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("")
+    expect(page.locator(".tl-problem").first).to_be_visible()
+
+
 def _be_refused(page: Page) -> None:
     page.get_by_label("Name").fill("admin")
     page.get_by_label("Password").fill("not the password")
@@ -103,7 +115,9 @@ SCENES = (
     Scene(name="feedback", address="/feedback", filled=".tl-page .tl-replies"),
     Scene(name="retrain", address="/retrain", filled=DRAWN),
     Scene(name="report", address="/retrain", filled=DRAWN, arrange=_read_a_report),
-    Scene(name="assistant", address="/assistant", filled=".tl-page textarea"),
+    Scene(name="assistants", address="/assistant", filled=".tl-persona h3"),
+    Scene(name="assistant", address="/assistant?a=default", filled=".tl-opening", arrange=_try_it_out),
+    Scene(name="new-assistant", address="/assistant?new=tutor", filled=".tl-opening", arrange=_leave_out_the_name),
     Scene(name="admins-only", address="/feedback", filled=".tl-empty h2", admin=False),
     Scene(name="login", address="/login", filled="form", admin=False, whole=False),
     Scene(name="refused", address="/login", filled="form", admin=False, arrange=_be_refused, whole=False),
