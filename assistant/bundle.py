@@ -1,4 +1,4 @@
-"""An assistant as one file to take away: a zip with a manifest, its documents' texts and, if wanted, its adapter.
+"""An assistant as one file to take away: a zip with its settings and golden answers, its documents, maybe its adapter.
 
 Writes and reads the file, and believes nothing in it: every part has a fixed name and a limit, nothing is unpacked by
 the name it has in the zip, and nothing is unpickled. What becomes of it is decided elsewhere; an adapter is looked at
@@ -20,13 +20,15 @@ from assistant import adapters, persona
 from assistant.errors import BadInput
 from assistant.knowledge import StoredText
 from assistant.knowledge.documents import MAX_CHARACTERS, MAX_TITLE_CHARACTERS, display_name, normalise
-from assistant.tables import Assistant
+from assistant.tables import Assistant, GoldenKind
 
 FORMAT, VERSION = "thumbloop-assistant", 1
 MANIFEST, DOCUMENT, ADAPTER = "assistant.json", "documents/{:05d}.txt", "adapter/{}"
 ADAPTER_FILES = (adapters.WEIGHTS, adapters.CONFIG, adapters.MANIFEST)
-MAX_MANIFEST_BYTES = 8_000_000
-MAX_DOCUMENTS = 5_000
+MAX_MANIFEST_BYTES = 60_000_000
+MAX_DOCUMENTS, MAX_GOLDEN = 5_000, 20_000
+MAX_GOLDEN_CHARS = 8_000
+"""Of a question, and of an answer: as many as people may write."""
 MAX_TEXT_BYTES = 200_000_000
 """Of all documents together, unpacked."""
 MAX_ADAPTER_BYTES = 2_000_000_000
@@ -55,13 +57,29 @@ class _Document(_Part):
     sha256: Sha256
 
 
+class _Golden(_Part):
+    kind: Literal["corrected", "approved"]
+    question: Annotated[str, StringConstraints(pattern=r"^[^\x00]*\S[^\x00]*$", max_length=MAX_GOLDEN_CHARS)]
+    answer: Annotated[str, StringConstraints(pattern=r"^[^\x00]*\S[^\x00]*$", max_length=MAX_GOLDEN_CHARS)]
+
+
 class _Manifest(_Part):
     format: Literal["thumbloop-assistant"] = "thumbloop-assistant"
     version: Literal[1] = 1
     slug: str
     settings: dict[str, Any]
     documents: Annotated[list[_Document], Field(max_length=MAX_DOCUMENTS)]
+    golden: Annotated[list[_Golden], Field(max_length=MAX_GOLDEN)]
     adapter: bool
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A golden answer, without whose question it was."""
+
+    kind: GoldenKind
+    question: str
+    answer: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,10 +89,18 @@ class Bundle:
     slug: str
     settings: dict[str, Any]
     documents: tuple[StoredText, ...]
+    golden: tuple[Golden, ...] = ()
     adapter: Path | None = None
 
 
-def write_bundle(path: Path, assistant: Assistant, documents: Sequence[StoredText], *, adapter: Path | None) -> None:
+def write_bundle(
+    path: Path,
+    assistant: Assistant,
+    documents: Sequence[StoredText],
+    *,
+    golden: Sequence[Golden] = (),
+    adapter: Path | None,
+) -> None:
     """Write an assistant into a file. `adapter` is the folder of the adapter to take along.
 
     Its manifest is freed of what means nothing elsewhere: the run that made it, and its parent. Raises `AdapterRefused`
@@ -84,6 +110,7 @@ def write_bundle(path: Path, assistant: Assistant, documents: Sequence[StoredTex
         slug=assistant.slug,
         settings={name: getattr(assistant, name) for name in persona.SETTINGS},
         documents=[_Document(name=each.name, title=each.title, sha256=each.sha256) for each in documents],
+        golden=[_Golden(kind=each.kind.value, question=each.question, answer=each.answer) for each in golden],
         adapter=adapter is not None,
     )
     with ZipFile(path, "w", ZIP_DEFLATED) as zipped:
@@ -130,6 +157,7 @@ class _Reading:
             slug=manifest.slug,
             settings=_settings(manifest),
             documents=self._documents(manifest),
+            golden=tuple(Golden(GoldenKind(each.kind), each.question, each.answer) for each in manifest.golden),
             adapter=self._adapter() if manifest.adapter else None,
         )
 

@@ -54,6 +54,12 @@ def readers(session: Session, assistant_id: str) -> list[tuple[str, str | None]]
     return list(session.exec(query.order_by(col(GoldenAnswer.id))))
 
 
+def everybodys(session: Session, assistant_id: str) -> Sequence[GoldenAnswer]:
+    """The answers of an assistant that serve everybody, oldest first."""
+    query = select(GoldenAnswer).where(GoldenAnswer.assistant_id == assistant_id, col(GoldenAnswer.reader).is_(None))
+    return session.exec(query.order_by(col(GoldenAnswer.created_at), col(GoldenAnswer.id))).all()
+
+
 def questions(session: Session, ids: Collection[str]) -> dict[str, str]:
     """The questions of these answers, by id."""
     query = select(GoldenAnswer.id, GoldenAnswer.question).where(col(GoldenAnswer.id).in_(list(ids)))

@@ -29,6 +29,7 @@ from ui.sessions import Caller
 
 ADMIN = Caller("a1", "admin", "admin")
 GUEST = Caller("guest-1", "guest", "guest")
+MEMBER = Caller("m1", "mia", "member")
 HOSTILE = '<img src=x onerror="alert(1)">'
 
 
@@ -179,8 +180,10 @@ def test_a_round_trip_gives_the_same_assistant(services: Services, base: Path) -
         first_id = records.assistant_by_slug(session, made).id
     folder = shipped(services.settings.home / "bees-v7", base)
     services.registry.install(first_id, folder, by="a1")
+    *_, said = endpoints.chat(services, ADMIN, "How many bees are there?", made)
+    endpoints.correct(services, ADMIN, said["reply"], "Fifty thousand in June.")
     path = endpoints.export_assistant(services, ADMIN, made, with_adapter=True)
-    before = listed(services)[made]
+    before = listed(services)[made] | {"conversations": 0, "feedback": 0}
     endpoints.delete_assistant(services, ADMIN, made)
     again = endpoints.import_assistant(services, ADMIN, path, path.name)
     assert again.pop("notes") == []
@@ -192,6 +195,8 @@ def test_a_round_trip_gives_the_same_assistant(services: Services, base: Path) -
     assert kept.sha256 == read_manifest(folder).sha256 and kept.run == "" and kept.metrics == {}
     *_, last = endpoints.chat(services, ADMIN, "Do bees fly?", again["assistant"])
     assert last["adapter"] == "bees-v1" and "They fly" in last["sources"][0]["text"]
+    *_, told = endpoints.chat(services, MEMBER, "How many bees are there?", again["assistant"])
+    assert "Fifty thousand in June." in [source["text"] for source in told["sources"]], "a golden answer came along"
     assert endpoints.import_assistant(services, ADMIN, path, path.name)["assistant"] == "bees-2"
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from assistant import adapters, bundle, persona
-from assistant.bundle import read_bundle, write_bundle
+from assistant.bundle import Golden, read_bundle, write_bundle
 from assistant.errors import BadInput
 from assistant.knowledge import StoredText
-from assistant.tables import Access, Assistant
+from assistant.tables import Access, Assistant, GoldenKind
 from tests.tiny import save_tiny, save_tiny_adapter
 
 SHA = "ab" * 32
@@ -20,6 +20,9 @@ TEXTS = (
     StoredText(name="bees.md", title="Bees", sha256=SHA, text="# Bees\n\nA hive holds fifty thousand bees. ❤️\n"),
     StoredText(name="oaks.txt", title="oaks.txt", sha256="cd" * 32, text="An oak lives for long."),
 )
+
+
+ANSWERS = (Golden(GoldenKind.corrected, "How many?\nIn June?", "Fifty thousand.\n"),)
 
 
 def guide() -> Assistant:
@@ -37,7 +40,7 @@ def guide() -> Assistant:
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    write_bundle(tmp_path / "guide.zip", guide(), TEXTS, adapter=None)
+    write_bundle(tmp_path / "guide.zip", guide(), TEXTS, golden=ANSWERS, adapter=None)
     return tmp_path / "guide.zip"
 
 
@@ -66,7 +69,7 @@ def packed(file: Path, parts: dict[str, bytes]) -> Path:
 
 def test_settings_and_documents_come_out_as_they_went_in(file: Path, tmp_path: Path) -> None:
     found = read(file, tmp_path)
-    assert (found.slug, found.documents, found.adapter) == ("guide", TEXTS, None)
+    assert (found.slug, found.documents, found.golden, found.adapter) == ("guide", TEXTS, ANSWERS, None)
     assert found.settings == {name: getattr(guide(), name) for name in persona.SETTINGS}
 
 
@@ -95,6 +98,8 @@ def wrong(name: str) -> Callable[[dict[str, Any]], None]:
         "more documents than there are": lambda told: told["documents"].append(told["documents"][0]),
         "fewer documents": lambda told: told["documents"].pop(),
         "the same document twice": lambda told: told["documents"][1].update(name="bees.md"),
+        "an empty answer": lambda told: told["golden"][0].update(answer=" "),
+        "an answer of another kind": lambda told: told["golden"][0].update(kind="system"),
         "a hash that is none": lambda told: told["documents"][0].update(sha256="x"),
         "an adapter that is not there": lambda told: told.update(adapter=True),
     }
@@ -106,7 +111,8 @@ def wrong(name: str) -> Callable[[dict[str, Any]], None]:
     [
         "another format", "another version", "one key more", "a setting more", "a setting less",
         "a setting that cannot be", "a wrong type", "a short name with a path", "more documents than there are",
-        "fewer documents", "the same document twice", "a hash that is none", "an adapter that is not there",
+        "fewer documents", "the same document twice", "a hash that is none", "an empty answer",
+        "an answer of another kind", "an adapter that is not there",
     ],
 )  # fmt: skip
 def test_a_manifest_that_is_not_ours_is_refused_in_a_sentence(file: Path, tmp_path: Path, change: str) -> None:
@@ -144,8 +150,9 @@ def test_a_bomb_is_not_unpacked(file: Path, tmp_path: Path, monkeypatch: pytest.
     assert "far more" in refused(file, tmp_path)
 
 
-def test_a_manifest_that_is_a_bomb_is_not_unpacked(file: Path, tmp_path: Path) -> None:
-    assert "far more" in refused(packed(file, {bundle.MANIFEST: b" " * 9_000_000}), tmp_path)
+def test_a_manifest_that_is_a_bomb_is_not_unpacked(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundle, "MAX_MANIFEST_BYTES", 1_000_000)
+    assert "far more" in refused(packed(file, {bundle.MANIFEST: b" " * 2_000_000}), tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -132,6 +132,7 @@ class Knowledge:
             with self._changing.setdefault(assistant_id, threading.Lock()):
                 self._stamps.pop(assistant_id, None)
                 index.drop(assistant_id)
+                self._examples.drop(index, assistant_id)
             self._changing.pop(assistant_id, None)
 
     def documents(self, assistant_id: str) -> list[DocumentSummary]:

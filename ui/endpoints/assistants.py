@@ -4,17 +4,18 @@ import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from sqlmodel import Session
 
-from assistant import adapters, persona, records
-from assistant.bundle import Bundle, read_bundle, write_bundle
+from assistant import adapters, golden, persona, records
+from assistant.bundle import MAX_GOLDEN, Bundle, Golden, read_bundle, write_bundle
 from assistant.engine import Weights
 from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.starting_points import STARTING_POINTS, starting_point
-from assistant.tables import Assistant
+from assistant.tables import Assistant, GoldenAnswer
 from retrain.removal import belongings, remove_assistant
 from ui import access
 from ui.endpoints import inputs
@@ -23,6 +24,8 @@ from ui.sessions import Caller
 
 BLANK = "blank"
 COPY = "Copy of "
+IMPORTED = "import:{}"
+"""The key of a golden answer that came in a file."""
 
 
 def assistants(services: Services, caller: Caller) -> dict[str, Any]:
@@ -93,7 +96,9 @@ def delete_assistant(services: Services, caller: Caller, assistant: str) -> dict
 
 
 def export_assistant(services: Services, caller: Caller, assistant: str, with_adapter: bool = False) -> Path:
-    """Write an assistant's settings and documents into one file, if wanted with the adapter that serves; its path.
+    """Write an assistant's settings, documents and golden answers into one file, if wanted with its adapter; its path.
+
+    Golden answers go along with their questions, as far as they serve everybody.
 
     Raises `NotFound`, and `BadInput` where there is no adapter to take along.
     """
@@ -101,6 +106,7 @@ def export_assistant(services: Services, caller: Caller, assistant: str, with_ad
     take = inputs.switch(with_adapter, "with_adapter")
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, inputs.name(assistant, "assistant's name"))
+        answers = [Golden(each.kind, each.question, each.answer) for each in golden.everybodys(session, asked.id)]
     if take and asked.adapter is None:
         raise BadInput(f"{asked.name} answers by its base model, so there is no adapter to export. Export without it.")
     folder = services.settings.uploads_dir / "exports"
@@ -110,7 +116,7 @@ def export_assistant(services: Services, caller: Caller, assistant: str, with_ad
         part = Path(file.name)
     adapter = services.settings.adapters_dir / asked.adapter if take and asked.adapter else None
     try:
-        write_bundle(part, asked, services.knowledge.texts(asked.id), adapter=adapter)
+        write_bundle(part, asked, services.knowledge.texts(asked.id), golden=answers[-MAX_GOLDEN:], adapter=adapter)
         os.replace(part, path)
     finally:
         part.unlink(missing_ok=True)
@@ -129,6 +135,9 @@ def import_assistant(services: Services, caller: Caller, file: Path, name: str) 
             taken = {each.slug for each in records.assistants(session)}
             slug = persona.slug_from(bundle.slug, taken=taken)
             made = records.create_assistant(session, slug=slug, **bundle.settings)
+            for number, each in enumerate(bundle.golden, 1):
+                key = IMPORTED.format(number)
+                golden.put(session, GoldenAnswer(assistant_id=made.id, key=key, **asdict(each)))
         try:
             services.knowledge.give(made.id, bundle.documents)
         except BaseException:

@@ -93,7 +93,10 @@ def _form(column: gr.Column, head: gr.HTML) -> Form:
         save = gr.Button("Save", variant="primary", scale=0, min_width=160)
         said = gr.HTML(**SILENT)
     with gr.Column(visible=False) as more:
-        gr.HTML("<h2>Take it with you</h2><p>Settings and documents as one file, to import elsewhere.</p>", **SILENT)
+        gr.HTML(
+            "<h2>Take it with you</h2><p>Settings, documents and golden answers as one file, to import elsewhere.</p>",
+            **SILENT,
+        )
         with_adapter = gr.Checkbox(label="With the trained version that answers now", visible=False)
         export = gr.Button("Make the file", size="sm", scale=0)
         file = gr.File(label="File", visible=False, interactive=False)
