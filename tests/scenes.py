@@ -45,6 +45,27 @@ def _open_the_form(page: Page) -> None:
     expect(page.locator(".tl-form")).to_be_visible()
 
 
+def _edit_a_question(page: Page) -> None:
+    page.get_by_role("button", name="Edit this question").last.click()
+    expect(page.locator(".tl-reword")).to_be_visible()
+
+
+def _search_conversations(page: Page) -> None:
+    menu = page.locator("#tl-side .tl-menu")
+    if menu.is_visible():
+        menu.click()
+    page.get_by_label("Search your conversations").press_sequentially("the")
+    expect(page.locator(".tl-hit").first).to_be_visible()
+    page.locator("#tl-listing summary").first.click()
+    expect(page.locator("#tl-listing").get_by_role("button", name="Delete")).to_be_visible()
+
+
+def _delete_a_conversation(page: Page) -> None:
+    _search_conversations(page)
+    page.locator("#tl-listing").get_by_role("button", name="Delete").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def _open_a_source(page: Page) -> None:
     page.locator("#tl-thread .tl-source summary").first.click()
     page.get_by_role("button", name="Show in the document").first.click()
@@ -102,6 +123,15 @@ SCENES = (
     Scene(name="chat", address="/?c={talk}", filled="#tl-thread .tl-tools", whole=False),
     Scene(name="source", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_a_source, whole=False),
     Scene(name="rating", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_the_form, whole=False),
+    Scene(name="edit", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_edit_a_question, whole=False),
+    Scene(name="search", address="/?c={talk}", filled="#tl-listing li", arrange=_search_conversations, whole=False),
+    Scene(
+        name="delete-conversation",
+        address="/?c={talk}",
+        filled="#tl-listing li",
+        arrange=_delete_a_conversation,
+        whole=False,
+    ),
     Scene(name="compare", address="/?c={undecided}", filled=".tl-choice", whole=False),
     Scene(name="mine", address="/mine", filled=".tl-card", arrange=_take_back),
     Scene(name="my-conversations", address="/mine?show=conversations", filled=".tl-mine .tl-table"),

@@ -73,6 +73,7 @@ def test_an_edited_question_branches_and_the_branch_survives_a_reload(app: AppSe
     expect(page.get_by_text("On the hook.")).to_be_visible()
     expect(page.locator("#tl-thread .tl-text")).to_have_count(1)
     expect(page.get_by_text("2 of 2")).to_be_visible()
+    expect(page.get_by_placeholder("Ask a question")).to_be_focused()
     assert page.evaluate("document.documentElement.scrollWidth") <= page.viewport_size["width"]  # type: ignore[index]
 
     page.get_by_role("button", name="Earlier question").focus()

@@ -120,7 +120,10 @@ element.addEventListener("submit", (event) => {
   if (!form.matches(".tl-reword")) { act(filled(form)); return; }
   const words = form.querySelector("textarea").value.trim();
   if (words === form.previousElementSibling.querySelector(".tl-query-words").textContent.trim()) unword(form);
-  else if (words) trigger("generate", { do: "reword", reply: form.dataset.reply, message: words });
+  else if (words) {
+    trigger("generate", { do: "reword", reply: form.dataset.reply, message: words });
+    document.querySelector("#tl-box textarea").focus();
+  }
 });
 
 element.addEventListener("change", (event) => { // a reason counts once it is chosen
