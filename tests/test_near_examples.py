@@ -122,3 +122,14 @@ def test_a_question_longer_than_the_model_reads_is_found(
     long = "When does the ferry leave? " * 100
     put(database, assistant, long, "At nine.")
     assert near(knowledge, assistant, long) == ["At nine."]
+
+
+def test_of_an_assistant_that_was_deleted_no_vectors_stay(
+    database: Database, assistant: str, knowledge: Knowledge, embedder: HashEmbedder
+) -> None:
+    put(database, assistant, "When does the ferry leave?", "At nine.")
+    assert near(knowledge, assistant, "When does the ferry leave?") == ["At nine."]
+    knowledge.forget(assistant)
+    embedder.embedded.clear()
+    near(knowledge, assistant, "Why?")
+    assert "When does the ferry leave?" in embedder.embedded, "the row is still there here, so it was made anew"
