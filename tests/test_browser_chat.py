@@ -177,3 +177,15 @@ def test_conversations_are_searched_renamed_downloaded_and_deleted(app: AppServe
     expect(page.locator(".tl-example").first).to_be_visible()
     expect(page.locator("#tl-side li")).to_have_count(0)
     expect(page).not_to_have_url(re.compile(r"c=\w"))
+
+
+def test_a_name_half_typed_outlives_a_list_that_is_drawn_anew(page: Page) -> None:
+    page.goto("/")
+    ask(page, "Where is the key?")
+    do_with(page, "Where is the key?", "Rename")
+    page.get_by_label("New name").fill("Half a na")
+    page.get_by_label("Search your conversations").press_sequentially("key")
+    expect(page.locator("#tl-side li")).to_have_count(1)
+    expect(page.get_by_label("New name")).to_have_value("Half a na")
+    page.get_by_label("New name").press("Enter")
+    expect(page.get_by_role("button", name="Half a na")).to_be_visible()

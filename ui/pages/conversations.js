@@ -6,6 +6,10 @@ const side = () => document.getElementById("tl-side");
 const buttons = () => [...element.querySelectorAll(".tl-title")];
 let next = ""; // the conversation whose title gets the focus when the list is drawn anew
 let drawnTo = 0; // how many rows there were when more were asked for
+let menuOf = ""; // the conversation whose menu is open
+let renaming = null; // the conversation that is being renamed, and its name so far; both outlive a list drawn anew
+
+const rowOf = (conversation) => [...element.querySelectorAll("li")].find((row) => row.dataset.row === conversation);
 
 function toggleMenu(open) {
   const menu = document.querySelector("#tl-side .tl-menu");
@@ -13,22 +17,21 @@ function toggleMenu(open) {
   menu.setAttribute("aria-expanded", String(open));
 }
 
-function rename(button) {
-  const row = button.closest("li");
-  const title = row.querySelector(".tl-title");
+function rename(row, name) {
   const form = document.createElement("form");
   form.className = "tl-rename";
-  form.dataset.conversation = button.dataset.conversation;
   form.innerHTML = '<input type="text" maxlength="120" required aria-label="New name">';
   const field = form.querySelector("input");
-  field.value = title.firstChild.textContent;
+  field.value = name;
+  renaming = { conversation: row.dataset.row, name };
   row.classList.add("tl-renaming");
   row.append(form);
-  field.select();
+  return field;
 }
 
 function endRenaming(form) {
   const row = form.closest("li");
+  renaming = null;
   form.remove();
   row.classList.remove("tl-renaming");
   row.querySelector(".tl-title").focus();
@@ -60,7 +63,12 @@ element.addEventListener("click", (event) => {
   const todo = button.dataset.do;
   button.closest("details.tl-more")?.removeAttribute("open");
   if (todo === "menu") toggleMenu(button.getAttribute("aria-expanded") === "false");
-  else if (todo === "name") rename(button);
+  else if (todo === "name") {
+    const row = button.closest("li");
+    const field = rename(row, row.querySelector(".tl-title").firstChild.textContent);
+    field.focus();
+    field.select();
+  }
   else if (todo === "ask") ask(button);
   else if (todo === "export") trigger("export", { ...button.dataset });
   else if (todo === "more") { drawnTo = buttons().length; trigger("more"); }
@@ -69,9 +77,14 @@ element.addEventListener("click", (event) => {
 
 element.addEventListener("submit", (event) => {
   event.preventDefault();
-  const { conversation } = event.target.dataset;
+  const { conversation, name } = renaming;
   next = conversation;
-  trigger("manage", { do: "rename", conversation, title: event.target.querySelector("input").value });
+  renaming = null;
+  trigger("manage", { do: "rename", conversation, title: name });
+});
+
+element.addEventListener("input", (event) => {
+  if (event.target.closest(".tl-rename")) renaming = { ...renaming, name: event.target.value };
 });
 
 element.addEventListener("keydown", (event) => {
@@ -87,12 +100,15 @@ element.addEventListener("keydown", (event) => {
   }
 });
 
-element.addEventListener("focusout", (event) => { // a menu closes behind whoever leaves it, and an open renaming ends
+element.addEventListener("focusout", (event) => { // a menu closes behind whoever leaves it
   const menu = event.target.closest("details[open]");
   if (menu && event.relatedTarget && !menu.contains(event.relatedTarget)) menu.open = false;
 });
 
 element.addEventListener("toggle", (event) => { // one menu at a time; the event does not bubble
+  if (!event.target.isConnected) return;
+  const row = event.target.closest("li");
+  if (row) menuOf = event.target.open ? row.dataset.row : menuOf.replace(row.dataset.row, "");
   if (!event.target.open) return;
   for (const other of element.querySelectorAll("details[open]")) if (other !== event.target) other.open = false;
 }, true);
@@ -104,4 +120,14 @@ document.addEventListener("pointerdown", (event) => {
 watch("value", () => {
   const wanted = drawnTo ? buttons()[drawnTo] : buttons().find((button) => button.dataset.conversation === next);
   if (wanted) { wanted.focus(); next = ""; drawnTo = 0; }
+  const lost = document.activeElement === document.body;
+  if (renaming && rowOf(renaming.conversation)) {
+    const field = rename(rowOf(renaming.conversation), renaming.name);
+    if (lost) field.focus();
+  }
+  const menu = menuOf && rowOf(menuOf)?.querySelector(".tl-more");
+  if (menu) {
+    menu.open = true;
+    if (lost) menu.querySelector("summary").focus();
+  }
 });
