@@ -13,6 +13,8 @@ from assistant.errors import BadInput, Conflict, NotFound
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 
 TITLE_CHARS = 60
+SERVED = ("adapter", "trial_adapter", "trial_share")
+"""What of an assistant nobody sets by hand: whether an adapter fits, who lets it serve knows."""
 """Of a title that is made from the first question."""
 MAX_TITLE_CHARS = 120
 MAX_SEARCH_WORDS = 6
@@ -79,7 +81,7 @@ def delete_assistant(session: Session, assistant_id: str) -> None:
 
 def _checked(settings: dict[str, Any]) -> dict[str, Any]:
     for name, value in settings.items():
-        if name != "adapter" and (said := persona.problem(name, value)):  # whether an adapter fits, the registry knows
+        if name not in SERVED and (said := persona.problem(name, value)):
             raise BadInput(said)
     chosen = {name: options(settings[name]) for name, options in persona.CHOICES.items() if name in settings}
     whole = {name: int(settings[name]) for name in persona.WHOLE if name in settings}
