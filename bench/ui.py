@@ -35,7 +35,7 @@ PAGES = {
     "documents": ("/documents", ".tl-page .tl-table"),
     "feedback": ("/feedback", ".tl-page .tl-replies, .tl-page .tl-empty-page"),
     "retrain": ("/retrain", ".tl-page .tl-figures"),
-    "assistant": ("/assistant", ".tl-page textarea"),
+    "assistant": ("/assistant?a=default", ".tl-page textarea"),
 }
 """Address, and what is there when the page shows what it has to."""
 FILLED_JS = """(selector) => {
