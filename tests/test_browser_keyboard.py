@@ -8,7 +8,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 from sqlmodel import select
 
+from assistant import records
 from feedback.tables import Correction, Rating, Value
+from tests.builders import add_turn
 from tests.pages import a_candidate
 from tests.serving import ADMIN_PASSWORD, AppServer
 
@@ -138,6 +140,10 @@ def test_a_member_signs_in_and_out(app: AppServer, page: Page) -> None:
 
 def test_an_admin_adds_a_document_reads_feedback_and_opens_a_report(app: AppServer, page: Page, tmp_path: Path) -> None:
     a_candidate(app.services)
+    with app.services.database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        reply = add_turn(session, asked, "When does the ferry leave?", "Every hour.")
+        session.add(Rating(reply_id=reply.id, rater="ann", value=Value.down))
     notes = tmp_path / "depot.md"
     notes.write_text("# Depot\n\nThe depot opens at nine.\n")
     page.goto("/documents")
@@ -151,9 +157,13 @@ def test_an_admin_adds_a_document_reads_feedback_and_opens_a_report(app: AppServ
     expect(page.locator(".tl-table")).to_contain_text("depot.md")
     holds_its_place(page)
 
-    press(page, page.get_by_role("link", name="Feedback"), back=True)
+    press(page, page.get_by_role("link", name="Feedback", exact=True), back=True)
     expect(page.get_by_role("heading", name="Feedback", level=1)).to_be_visible()
-    press(page, page.get_by_role("radio", name="Not liked").or_(page.get_by_role("radio", name="All")).first, " ")
+    go_to(page, page.get_by_label("Search"))
+    page.keyboard.type("ferry")
+    press(page, page.locator(".tl-replies").get_by_role("link", name="When does the ferry leave?"))
+    expect(page.locator(".tl-opened")).to_contain_text("Every hour")
+    holds_its_place(page)
     press(page, page.get_by_role("link", name="Retrain"), back=True)
     expect(page.get_by_role("heading", name="Retrain", level=1)).to_be_visible()
     press(page, page.get_by_role("button", name="Report"))
