@@ -54,15 +54,17 @@ def _take(app: AppServer, browser: Browser, scene: Scene, held: Furnished, to: P
         enter(page, scene, held)
         for size, width in SIZES.items():
             look(page, width=width, scheme=scheme)
-            if scene.whole:
-                page.evaluate("window.scrollTo(0, 0)")  # else the bar is pictured in the middle, where it sticks
-            page.wait_for_timeout(SETTLE_MS)
             _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
         context.close()
 
 
 def _save(page: Page, to: Path, *, whole: bool) -> None:
-    taken = Image.open(io.BytesIO(page.screenshot(full_page=whole))).convert("RGB")
+    if whole:  # as a window of that height, since a bar that sticks to an edge is pictured in the middle otherwise
+        page.evaluate("window.scrollTo(0, 0)")
+        height = page.evaluate("document.documentElement.scrollHeight")
+        page.set_viewport_size({"width": page.viewport_size["width"], "height": height})
+    page.wait_for_timeout(SETTLE_MS)
+    taken = Image.open(io.BytesIO(page.screenshot())).convert("RGB")
     taken.quantize(COLOURS, dither=Image.Dither.NONE).save(to, optimize=True)
 
 
