@@ -12,9 +12,9 @@ from assistant.database import new_id, utc_now
 from assistant.errors import BadInput, Conflict, NotFound
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 
-TITLE_CHARS = 60
 SERVED = ("adapter", "trial_adapter", "trial_share")
 """What of an assistant nobody sets by hand: whether an adapter fits, who lets it serve knows."""
+TITLE_CHARS = 60
 """Of a title that is made from the first question."""
 MAX_TITLE_CHARS = 120
 MAX_SEARCH_WORDS = 6
