@@ -153,7 +153,7 @@ def test_an_admin_adds_a_document_tries_it_reads_feedback_and_signs_out(
     ask(page, "When does the depot open?")
     page.get_by_role("button", name="Good answer").click()
     expect(page.locator(".tl-form")).to_be_visible()
-    page.get_by_role("link", name="Feedback").click()
+    page.get_by_role("link", name="Feedback", exact=True).click()
     expect(page.locator(".tl-replies")).to_contain_text("When does the depot open?")
     page.get_by_role("link", name="Sign out").click()
     expect(page.get_by_role("link", name="Sign in")).to_be_visible()

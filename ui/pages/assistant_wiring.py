@@ -1,5 +1,6 @@
 """What happens when on the builder page: opening it, typing, saving, trying out; `ui.pages.assistant` lays it out."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,8 @@ ADDRESS_JS = """() => {
   return asked.get("a") || (asked.get("new") ? "+" + asked.get("new") : "");
 }"""
 MADE_JS = """(made) => { if (made) location.assign("./assistant?a=" + encodeURIComponent(made)); }"""
+TONE_JS = f"(tone, ...numbers) => ({json.dumps(handlers.TONES)})[tone] ?? numbers"
+"""In the browser, so that who saves at once saves the numbers of the tone."""
 TYPED: dict[str, Any] = {**QUICK, "trigger_mode": "always_last", "concurrency_limit": 1}
 """One after the other, so that what is said last is about what was typed last."""
 WRITING: dict[str, Any] = {**QUICK, "concurrency_limit": GENERATION_LIMIT, "concurrency_id": GENERATION}
@@ -165,15 +168,13 @@ def _wire_typing(services: Services, chosen: gr.Textbox, form: Form, tried: TryO
             notes = [html.problem(problems.get(name, "")) for name in form.notes]
             return [*notes, html.problem(slug_said), tone, new, new, resting]
 
-    def set_numbers(tone: str) -> tuple[Any, Any]:
-        return handlers.TONES.get(tone, (gr.skip(), gr.skip()))
-
     def tell_model(model: str, request: gr.Request) -> str:
         with spoken_errors():
             return escape(handlers.about_model(services, caller_of(services, request), model=model))
 
     form.ear.act(look, everything, outputs, **TYPED)
-    form.tone.input(set_numbers, form.tone, [form.fields["temperature"], form.fields["top_p"]], **QUICK)
+    numbers = [form.fields["temperature"], form.fields["top_p"]]
+    form.tone.input(None, [form.tone, *numbers], numbers, js=TONE_JS, **QUICK)
     form.fields["grounded"].input(lambda on: gr.update(visible=on), form.fields["grounded"], form.sources, **QUICK)
     form.fields["model"].blur(tell_model, form.fields["model"], form.model_told, **QUICK)
 
