@@ -1,5 +1,6 @@
 """The web application: FastAPI with our sign-in and guard, and Gradio's pages and API mounted under it."""
 
+import asyncio
 import logging
 import socket
 import warnings
@@ -85,11 +86,16 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def serve(app: FastAPI, listener: socket.socket) -> None:
-    """Serve on a bound socket until interrupted."""
+    """Serve on a bound socket until interrupted; pages that are open then are cut off without a word in the log."""
+    logging.getLogger("uvicorn.error").addFilter(_is_no_cut_off)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=GRACE_S
     )
     uvicorn.Server(config).run(sockets=[listener])
+
+
+def _is_no_cut_off(record: logging.LogRecord) -> bool:
+    return not (record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError))
 
 
 def _caller_id(request: Request) -> str | None:
