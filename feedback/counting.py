@@ -35,6 +35,11 @@ def comparisons(rater: str | None = None) -> SelectOfScalar[Comparison]:
     )
 
 
+def by_table() -> dict[Any, SelectOfScalar[Any]]:
+    """All that counts, by the table that it is in."""
+    return {Rating: ratings(), Correction: corrections(), Comparison: comparisons()}
+
+
 def _of(last: Any, table: Any, rater: str | None) -> Any:
     return last if rater is None else last.where(table.rater == rater)
 

@@ -17,6 +17,7 @@ from sqlmodel import Session, col, select
 from assistant.prompt import ChatMessage
 from assistant.tables import Conversation, Message, Reply, ReplyState
 from feedback import counting
+from feedback.rows import name_of
 from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 
@@ -123,17 +124,17 @@ def gather(session: Session, assistant_id: str, *, question: str | None = None) 
         thumbs=tuple(
             Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up, r.for_all)
             for r in session.exec(ratings)
-            if wanted(f"rating:{r.id}", r.reply_id)
+            if wanted(name_of(r), r.reply_id)
         ),
         corrections=tuple(
             CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text, c.for_all)
             for c in session.exec(corrections)
-            if wanted(f"correction:{c.id}", c.reply_id)
+            if wanted(name_of(c), c.reply_id)
         ),
         choices=tuple(
             Choice(cast(int, c.id), c.winner_id, c.loser_id, c.rater, c.outcome is Outcome.tie)
             for c in session.exec(comparisons)
-            if wanted(f"comparison:{c.id}", c.winner_id, c.loser_id)
+            if wanted(name_of(c), c.winner_id, c.loser_id)
         ),
         excluded=tuple(excluded),
     )

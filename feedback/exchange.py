@@ -21,6 +21,7 @@ from feedback import counting, golden, ratings
 from feedback.evidence import excluded_rows, gather
 from feedback.likeness import normal
 from feedback.pairs import Pair, Single, build_pairs
+from feedback.rows import name_of
 from feedback.tables import IMPORTER, Rating, Value
 
 FORMATS = ("preference", "unpaired", "ratings")
@@ -114,10 +115,10 @@ def _rated(session: Session, assistant_id: str) -> Iterator[dict[str, Any]]:
     )
     not_wanted = excluded_rows(session)
     for given, message, made, question in session.exec(query):
-        if f"rating:{given.id}" in not_wanted:
+        if name_of(given) in not_wanted:
             continue
         yield {
-            "row": f"rating:{given.id}",
+            "row": name_of(given),
             "reply": message.id,
             "question": question.text,
             "text": message.text,

@@ -4,16 +4,13 @@ Rows are only added: what people said stays as they said it. What is left out is
 this is not decided here.
 """
 
-from typing import Any
-
 from sqlmodel import Session, col, select
 
 from assistant.errors import BadInput, NotFound
-from feedback import counting, golden, ratings
-from feedback.tables import Comparison, Correction, Exclusion, Rating
+from feedback import counting, golden, ratings, rows
+from feedback.rows import Row
+from feedback.tables import Comparison, Correction, Exclusion
 
-Row = Rating | Correction | Comparison
-TABLES: dict[str, Any] = {"rating": Rating, "correction": Correction, "comparison": Comparison}
 MAX_REASON_CHARS = 500
 REWORDED = "An admin worded it better."
 """The reason why a correction is left out that an admin's text stands for."""
@@ -70,10 +67,9 @@ def take_back_rewording(session: Session, reply_id: str, *, admin: str) -> bool:
 
 def find(session: Session, row: str) -> Row:
     """The row of that name. Raises `BadInput`, `NotFound`."""
-    table, _, number = row.partition(":")
-    if table not in TABLES or not (number.isascii() and number.isdigit() and len(number) < 18):
+    if not rows.is_name(row):
         raise BadInput(f"{row[:40]!r} names nothing that people said. Give one such as rating:12 or correction:3.")
-    said: Row | None = session.get(TABLES[table], int(number))
+    said = rows.find(session, row)
     if said is None:
         raise NotFound("This was deleted by who said it. Reload the page.")
     return said

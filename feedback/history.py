@@ -7,16 +7,16 @@ they made of one reply.
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy import or_
 from sqlmodel import Session, col, select
 
 from feedback import counting
 from feedback.evidence import gather
-from feedback.exclusion import Row
 from feedback.lessons import Lesson, build_lessons
 from feedback.pairs import LeftOut, Pair, Single, build_pairs
+from feedback.rows import Row, name_of
 from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 
@@ -63,30 +63,29 @@ class Teaching:
 def remarks(session: Session, reply_id: str) -> list[Remark]:
     """All that was ever said of a reply, in order."""
     compared = or_(col(Comparison.winner_id) == reply_id, col(Comparison.loser_id) == reply_id)
-    rated = counting.ratings().where(Rating.reply_id == reply_id)
-    corrected = counting.corrections().where(Correction.reply_id == reply_id)
-    counted = {
-        *(f"rating:{row.id}" for row in session.exec(rated)),
-        *(f"correction:{row.id}" for row in session.exec(corrected)),
-        *(f"comparison:{row.id}" for row in session.exec(counting.comparisons().where(compared))),
-    }
-    rows: list[tuple[str, Row]] = [
-        *((f"rating:{row.id}", row) for row in session.exec(select(Rating).where(Rating.reply_id == reply_id))),
-        *((f"correction:{r.id}", r) for r in session.exec(select(Correction).where(Correction.reply_id == reply_id))),
-        *((f"comparison:{row.id}", row) for row in session.exec(select(Comparison).where(compared))),
-    ]
-    wanted = counting.exclusions().where(col(Exclusion.row).in_([name for name, _ in rows]))
-    excluded = {one.row: one for one in session.exec(wanted)}
-    rows.sort(key=lambda row: (row[1].created_at, cast(int, row[1].id)))
+    counting_of_it: tuple[Any, ...] = (
+        counting.ratings().where(Rating.reply_id == reply_id),
+        counting.corrections().where(Correction.reply_id == reply_id),
+        counting.comparisons().where(compared),
+    )
+    all_of_it: tuple[Any, ...] = (
+        select(Rating).where(Rating.reply_id == reply_id),
+        select(Correction).where(Correction.reply_id == reply_id),
+        select(Comparison).where(compared),
+    )
+    counted = {name_of(row) for query in counting_of_it for row in session.exec(query)}
+    said: list[Row] = [row for query in all_of_it for row in session.exec(query)]
+    excluded_now = counting.exclusions().where(col(Exclusion.row).in_(list(map(name_of, said))))
+    excluded = {one.row: one for one in session.exec(excluded_now)}
     return [
         Remark(
-            row=name,
-            rater=said.rater,
-            said=said,
-            standing=_standing(said, counts=name in counted, excluded=name in excluded),
-            exclusion=excluded.get(name),
+            row=name_of(row),
+            rater=row.rater,
+            said=row,
+            standing=_standing(row, counts=name_of(row) in counted, excluded=name_of(row) in excluded),
+            exclusion=excluded.get(name_of(row)),
         )
-        for name, said in rows
+        for row in sorted(said, key=lambda row: (row.created_at, cast(int, row.id)))
     ]
 
 

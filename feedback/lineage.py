@@ -5,7 +5,7 @@ Rows are named as in a run's files, such as `rating:12`. Which rows those are, `
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from typing import Any
@@ -15,9 +15,8 @@ from sqlmodel import Session, col, select
 
 from assistant.tables import Message
 from feedback import counting
+from feedback.rows import ABOUT, Row, name_of
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
-
-_Row = tuple[Any, str, bool]
 
 
 class Meaning(StrEnum):
@@ -52,57 +51,39 @@ def said(session: Session, rows: Sequence[str]) -> tuple[Said, ...]:
     for row in rows:
         table, _, number = row.partition(":")
         numbers[table].append(int(number))
-    rated = _rows(session, Rating, Rating.reply_id, counting.ratings(), numbers["rating"])
-    corrected = _rows(session, Correction, Correction.reply_id, counting.corrections(), numbers["correction"])
-    compared = _rows(session, Comparison, Comparison.winner_id, counting.comparisons(), numbers["comparison"])
-    found = (*map(_rating, rated), *map(_correction, corrected), *map(_comparison, compared))
+    counted = counting.by_table()
+    found = (
+        one
+        for table, reply_id in ABOUT
+        for one in _of_table(session, table, reply_id, counted[table], numbers[table.__tablename__])
+    )
     by_row = {one.row: one for one in found}
     return tuple(by_row[row] for row in rows if row in by_row)
 
 
-def _rows(session: Session, table: Any, reply_id: Any, counted: Any, ids: Sequence[int]) -> Iterator[_Row]:
-    """Rows of a table, each with the question that its reply answers, and whether it counts."""
+def _of_table(session: Session, table: Any, reply_id: Any, counted: Any, ids: Sequence[int]) -> Iterator[Said]:
+    """Rows of a table, each with the question that its reply answers."""
     asked, reply = aliased(Message), aliased(Message)
     count = {row.id for row in session.exec(counted.where(col(table.id).in_(ids)))}
     query = select(table, asked.text).where(col(table.id).in_(ids)).join(reply, col(reply.id) == reply_id)
     for row, question in session.exec(query.join(asked, col(asked.id) == reply.parent_id)):
-        yield row, question, row.id in count
+        yield _in_words(row, question=question, counts=row.id in count)
 
 
-def _rating(found: _Row) -> Said:
-    row, question, counts = found
-    return Said(
-        row=f"rating:{row.id}",
-        reply=row.reply_id,
-        question=question,
-        meaning=Meaning.up if row.value is Value.up else Meaning.down,
-        reasons=tuple(row.reasons),
-        text=row.comment,
-        at=row.created_at,
-        counts=counts,
-    )
-
-
-def _correction(found: _Row) -> Said:
-    row, question, counts = found
-    return Said(
-        row=f"correction:{row.id}",
-        reply=row.reply_id,
+def _in_words(row: Row, *, question: str, counts: bool) -> Said:
+    said = Said(
+        row=name_of(row),
+        reply=row.winner_id if isinstance(row, Comparison) else row.reply_id,
         question=question,
         meaning=Meaning.corrected,
-        text=row.text,
         at=row.created_at,
         counts=counts,
     )
-
-
-def _comparison(found: _Row) -> Said:
-    row, question, counts = found
-    return Said(
-        row=f"comparison:{row.id}",
-        reply=row.winner_id,
-        question=question,
-        meaning=Meaning.tie if row.outcome is Outcome.tie else Meaning.better,
-        at=row.created_at,
-        counts=counts,
-    )
+    match row:
+        case Rating():
+            liked = Meaning.up if row.value is Value.up else Meaning.down
+            return replace(said, meaning=liked, reasons=tuple(row.reasons), text=row.comment)
+        case Correction():
+            return replace(said, text=row.text)
+        case Comparison():
+            return replace(said, meaning=Meaning.tie if row.outcome is Outcome.tie else Meaning.better)

@@ -3,7 +3,6 @@
 Rows are named as pairs name them, such as `rating:12`; only their own writer can do anything with them.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -16,16 +15,9 @@ from sqlmodel import Session, col, select
 
 from assistant.errors import NotFound
 from assistant.tables import Assistant, Conversation, Message, Reply
-from feedback import counting, ratings
+from feedback import counting, ratings, rows
+from feedback.rows import Row, name_of
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
-
-TABLES: dict[str, type[Rating] | type[Correction] | type[Comparison]] = {
-    "rating": Rating,
-    "correction": Correction,
-    "comparison": Comparison,
-}
-"""The tables of what people say, by the names that rows have elsewhere."""
-NUMBER = re.compile(r"[0-9]{1,18}")
 
 
 @dataclass(frozen=True)
@@ -96,10 +88,10 @@ def page(session: Session, rater: str, *, limit: int, offset: int = 0, any_owner
     )
     total = session.exec(query.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
     latest = query.order_by(said.c.at.desc(), said.c.reply, said.c.other).limit(limit).offset(offset)
-    rows, others = [], []
+    said_rows, others = [], []
     for _, other, at, message, question, held, assistant, adapter in session.exec(latest):
         others.append(other)
-        rows.append(
+        said_rows.append(
             Said(
                 reply=message.id,
                 conversation=held.id,
@@ -112,7 +104,7 @@ def page(session: Session, rater: str, *, limit: int, offset: int = 0, any_owner
                 said_at=at,
             )
         )
-    return SaidPage(_with_words(session, rater, rows, others), total)
+    return SaidPage(_with_words(session, rater, said_rows, others), total)
 
 
 def take_back(session: Session, row: str, *, rater: str, any_owner: bool = False) -> None:
@@ -150,11 +142,8 @@ def put_back(session: Session, row: str, *, rater: str, any_owner: bool = False)
         ratings.compare(session, *both, rater=rater, outcome=found.outcome, any_owner=any_owner)
 
 
-def _own(session: Session, row: str, rater: str) -> Rating | Correction | Comparison:
-    name, _, number = row.partition(":")
-    table: Any = TABLES.get(name)
-    known = table is not None and NUMBER.fullmatch(number)
-    found: Rating | Correction | Comparison | None = session.get(table, int(number)) if known else None
+def _own(session: Session, row: str, rater: str) -> Row:
+    found = rows.find(session, row)
     if found is None or found.rater != rater:
         raise NotFound("This is no longer there, or is not yours. Reload the page to see what is.")
     return found
@@ -181,19 +170,17 @@ def _with_words(session: Session, rater: str, rows: Sequence[Said], others: Sequ
     """The rows with what was said; `others` has, for a choice, the id of the other answer."""
     ids = [row.reply for row in rows]
     thumbs = {
-        one.reply_id: Thumb(f"rating:{one.id}", one.value, tuple(one.reasons), one.comment)
+        one.reply_id: Thumb(name_of(one), one.value, tuple(one.reasons), one.comment)
         for one in session.exec(counting.ratings(rater).where(col(Rating.reply_id).in_(ids)))
     }
     corrections = {
-        one.reply_id: Corrected(f"correction:{one.id}", one.text)
+        one.reply_id: Corrected(name_of(one), one.text)
         for one in session.exec(counting.corrections(rater).where(col(Correction.reply_id).in_(ids)))
     }
     texts = dict(session.exec(select(Message.id, Message.text).where(col(Message.id).in_(others))).all())
     among = or_(col(Comparison.winner_id).in_(ids), col(Comparison.loser_id).in_(ids))
     choices = {
-        (one.winner_id, one.loser_id): Choice(
-            f"comparison:{one.id}", texts.get(one.loser_id, ""), one.outcome is Outcome.tie
-        )
+        (one.winner_id, one.loser_id): Choice(name_of(one), texts.get(one.loser_id, ""), one.outcome is Outcome.tie)
         for one in session.exec(counting.comparisons(rater).where(among))
     }
     return tuple(

@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from assistant import records
 from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback import counting, ratings
-from feedback.own import TABLES
+from feedback.rows import ABOUT, TABLES
 from feedback.tables import Comparison, Correction, Rating
 
 SOURCE_PARTS = ("n", "title", "heading", "text", "cited")
@@ -122,16 +122,13 @@ def rows_of(session: Session, person: str, *, conversation: str | None = None) -
     replies = select(Message.id).join(Conversation).where(Conversation.owner == person)
     if conversation is not None:
         replies = replies.where(Conversation.id == conversation)
-    about = {
-        "rating": col(Rating.reply_id).in_(replies),
-        "correction": col(Correction.reply_id).in_(replies),
-        "comparison": col(Comparison.winner_id).in_(replies),
-    }
     return frozenset(
-        f"{name}:{number}"
-        for name, table in TABLES.items()
+        f"{table.__tablename__}:{number}"
+        for table, reply in ABOUT
         for number in session.exec(
-            select(table.id).where(about[name] if conversation else or_(col(table.rater) == person, about[name]))
+            select(table.id).where(
+                reply.in_(replies) if conversation else or_(col(table.rater) == person, reply.in_(replies))
+            )
         )
     )
 

@@ -15,6 +15,7 @@ from assistant import records
 from assistant.errors import BadInput, Conflict
 from assistant.tables import Conversation, Message, ReplyState
 from feedback import counting, golden
+from feedback.rows import ABOUT
 from feedback.tables import IMPORTER, Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 Kind = TypeVar("Kind", Value, Outcome)
@@ -170,16 +171,7 @@ def _seen(opinion: Opinion, *, tie: bool, better_than: str = "", worse_than: str
 
 def forget(session: Session, rater: str) -> int:
     """Delete all that a person said of any reply, history and golden answers included; the number of rows."""
-    about = union(
-        *(
-            select(reply).where(col(table.rater) == rater)
-            for table, reply in (
-                (Rating, Rating.reply_id),
-                (Correction, Correction.reply_id),
-                (Comparison, Comparison.winner_id),
-            )
-        )
-    )
+    about = union(*(select(reply).where(col(table.rater) == rater) for table, reply in ABOUT))
     judged = select(Conversation.assistant_id).join(Message).where(col(Message.id).in_(about)).distinct()
     assistants = session.exec(judged).all()
     deleted = sum(

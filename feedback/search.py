@@ -17,6 +17,7 @@ from sqlmodel.sql.expression import SelectOfScalar
 
 from assistant.tables import Conversation, Message, Reply, ReplyState
 from feedback import counting
+from feedback.rows import ABOUT
 from feedback.tables import IMPORTER, Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 COUNTS = ("up", "down", "wins", "losses", "corrected")
@@ -127,7 +128,7 @@ def people(session: Session, assistant_id: str) -> dict[str, int]:
             .join(Message, col(Message.id) == reply_id)
             .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
             .where(col(Conversation.assistant_id) == assistant_id, col(table.rater) != IMPORTER)
-            for table, reply_id in _tables()
+            for table, reply_id in ABOUT
         )
     ).subquery()
     query = sqlalchemy.select(said.c.rater, func.count()).group_by(said.c.rater).order_by(func.min(said.c.at))
@@ -140,14 +141,6 @@ def same_words(text: Any) -> ColumnElement[str]:
     return func.lower(func.trim(text))
 
 
-def _tables() -> tuple[tuple[Any, Any], ...]:
-    return (
-        (Rating, col(Rating.reply_id)),
-        (Correction, col(Correction.reply_id)),
-        (Comparison, col(Comparison.winner_id)),
-    )
-
-
 def _conditions(session: Session, wanted: Filter, given: Subquery, asked: Any) -> list[ColumnElement[bool]]:
     found = _shown(wanted.show, given)
     if wanted.version != ANY:
@@ -156,7 +149,11 @@ def _conditions(session: Session, wanted: Filter, given: Subquery, asked: Any) -
         by_reason = counting.ratings().where(cast(col(Rating.reasons), String).contains(f'"{wanted.reason}"'))
         found.append(_about(by_reason, Rating))
     if wanted.rater:
-        found.append(or_(*(_about(rows.where(table.rater == wanted.rater), table) for table, rows in _said())))
+        found.append(
+            or_(
+                *(_about(rows.where(table.rater == wanted.rater), table) for table, rows in counting.by_table().items())
+            )
+        )
     if wanted.question:
         question = session.get(Message, wanted.question)
         found.append(same_words(asked) == same_words(literal(question.text if question else "")))
@@ -191,10 +188,6 @@ def _says(text: str, asked: Any) -> ColumnElement[bool]:
         _about(counting.ratings().where(col(Rating.comment).icontains(**words)), Rating),
         _about(counting.corrections().where(col(Correction.text).icontains(**words)), Correction),
     )
-
-
-def _said() -> tuple[tuple[Any, SelectOfScalar[Any]], ...]:
-    return (Rating, counting.ratings()), (Correction, counting.corrections()), (Comparison, counting.comparisons())
 
 
 def _about(rows: SelectOfScalar[Any], table: Any) -> ColumnElement[bool]:

@@ -13,7 +13,7 @@ from assistant import records
 from assistant.database import Database
 from assistant.errors import Conflict
 from assistant.tables import Conversation, Document, Message
-from feedback.tables import Comparison, Correction, Rating
+from feedback.rows import ABOUT
 from retrain.registry import Registry
 from retrain.tables import ACTIVE_STATES, Adapter, Run
 
@@ -35,11 +35,10 @@ def belongings(session: Session, assistant_id: str) -> Belongings:
     """What would be deleted with an assistant."""
     held = select(Conversation.id).where(Conversation.assistant_id == assistant_id)
     replies = select(Message.id).where(col(Message.conversation_id).in_(held))
-    judged = ((Rating, Rating.reply_id), (Correction, Correction.reply_id), (Comparison, Comparison.winner_id))
     return Belongings(
         documents=_count(session, Document, Document.assistant_id == assistant_id),
         conversations=_count(session, Conversation, Conversation.assistant_id == assistant_id),
-        feedback=sum(_count(session, table, col(reply).in_(replies)) for table, reply in judged),
+        feedback=sum(_count(session, table, reply.in_(replies)) for table, reply in ABOUT),
         versions=_count(session, Adapter, Adapter.assistant_id == assistant_id),
     )
 

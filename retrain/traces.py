@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from assistant.database import Database
 from assistant.tables import Assistant
-from feedback.own import TABLES
+from feedback.rows import TABLES
 from retrain.dataset import HELD_OUT, ROWS_OF, read, write, write_synced
 from retrain.registry import ROWS
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
