@@ -3,10 +3,8 @@
 For the app and for the command line, which may both work on one home folder. Who may ask is their business.
 """
 
-import shutil
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 
 from assistant import records
 from assistant.database import Database
@@ -14,6 +12,7 @@ from feedback import people, ratings
 from feedback.people import Kept
 from retrain import traces
 from retrain.traces import Learned
+from ui import exports
 from ui.settings import Settings
 
 NOW = "A training run that is going now learns from it, too."
@@ -66,12 +65,7 @@ def forget_conversation(database: Database, settings: Settings, person: str, con
 def clean_up(database: Database, settings: Settings) -> None:
     """Take what was made of rows that are gone out of runs that are over, and remove files made for export."""
     traces.erase(database, settings.runs_dir)
-    shutil.rmtree(exports_dir(settings), ignore_errors=True)
-
-
-def exports_dir(settings: Settings) -> Path:
-    """Where files of feedback are made that admins take away."""
-    return settings.uploads_dir / "exports"
+    exports.remove_all(settings)
 
 
 def what_stays(learned: Learned) -> str:

@@ -5,7 +5,6 @@ It holds Thumbloop's own code, what a Space reads (`app.py`, `requirements.txt`,
 """
 
 import json
-import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from assistant import adapters
 from assistant.bundle import write_bundle
 from assistant.errors import NotFound
 from assistant.tables import Access, Assistant
+from ui import exports
 from ui.services import Services
 
 ROOT = Path(__file__).parents[1]
@@ -93,21 +93,20 @@ def write(services: Services, asked: Assistant) -> Path:
             "Run it from a copy of the repository to prepare a Space."
         )
     made = plan(services, asked)
-    folder = services.settings.uploads_dir / "exports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{asked.slug}-space.zip"
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        bundle, part = Path(scratch, BUNDLE), Path(scratch, "space.zip")
+    with tempfile.TemporaryDirectory() as scratch:
+        bundle = Path(scratch, BUNDLE)
         write_bundle(bundle, made.assistant, services.knowledge.texts(asked.id), adapter=made.adapter)
-        with ZipFile(part, "w", ZIP_DEFLATED) as zipped:
-            for name in FILES:
-                zipped.write(ROOT / name, name)
-            for file in _code():
-                zipped.write(file, file.relative_to(ROOT))
-            zipped.write(bundle, BUNDLE)
-            zipped.writestr("README.md", _readme(asked))
-        os.replace(part, path)
-    return path
+
+        def zip_up(path: Path) -> None:
+            with ZipFile(path, "w", ZIP_DEFLATED) as zipped:
+                for name in FILES:
+                    zipped.write(ROOT / name, name)
+                for file in _code():
+                    zipped.write(file, file.relative_to(ROOT))
+                zipped.write(bundle, BUNDLE)
+                zipped.writestr("README.md", _readme(asked))
+
+        return exports.make(services.settings, f"{asked.slug}-space.zip", zip_up)
 
 
 def commands(slug: str) -> str:

@@ -1,6 +1,5 @@
 """Assistants: who may use which, and for admins make, change, duplicate, delete, export and import them."""
 
-import os
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -17,7 +16,7 @@ from assistant.errors import BadInput, Conflict, ThumbloopError
 from assistant.starting_points import STARTING_POINTS, starting_point
 from assistant.tables import Assistant, GoldenAnswer
 from retrain.removal import belongings, remove_assistant
-from ui import access
+from ui import access, exports
 from ui.endpoints import inputs
 from ui.services import Services, model_path
 from ui.sessions import Caller
@@ -109,18 +108,13 @@ def export_assistant(services: Services, caller: Caller, assistant: str, with_ad
         answers = [Golden(each.kind, each.question, each.answer) for each in golden.everybodys(session, asked.id)]
     if take and asked.adapter is None:
         raise BadInput(f"{asked.name} answers by its base model, so there is no adapter to export. Export without it.")
-    folder = services.settings.uploads_dir / "exports"
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{asked.slug}.thumbloop.zip"
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        part = Path(file.name)
     adapter = services.settings.adapters_dir / asked.adapter if take and asked.adapter else None
-    try:
-        write_bundle(part, asked, services.knowledge.texts(asked.id), golden=answers[-MAX_GOLDEN:], adapter=adapter)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
-    return path
+    texts = services.knowledge.texts(asked.id)
+    return exports.make(
+        services.settings,
+        f"{asked.slug}.thumbloop.zip",
+        lambda path: write_bundle(path, asked, texts, golden=answers[-MAX_GOLDEN:], adapter=adapter),
+    )
 
 
 def import_assistant(services: Services, caller: Caller, file: Path, name: str) -> dict[str, Any]:
