@@ -43,6 +43,7 @@ REASONS: dict[Value, tuple[tuple[str, str], ...]] = {
     Value.none: (),
 }
 """The reasons that fit each thumb, as (id, label) in the order in which they are offered."""
+LABELS = {reason: label for offered in REASONS.values() for reason, label in offered}
 
 
 @dataclass(frozen=True)

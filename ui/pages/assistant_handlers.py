@@ -13,6 +13,7 @@ from assistant.starting_points import starting_point
 from assistant.tables import Access, Assistant, Focus
 from ui import endpoints
 from ui.pages import assistant_html as html
+from ui.pages import events
 from ui.services import Services, model_path
 from ui.sessions import Caller
 
@@ -178,7 +179,7 @@ def act(services: Services, caller: Caller, *, do: str, assistant: str) -> str:
     if do == "delete":
         endpoints.delete_assistant(services, caller, assistant)
         return html.said("Deleted, with all that belonged to it.")
-    raise BadInput("The page asked for something unknown. Reload it and try again.")
+    raise BadInput(events.UNKNOWN)
 
 
 def bring_in(services: Services, caller: Caller, *, path: str) -> str:

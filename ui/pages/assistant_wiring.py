@@ -12,6 +12,7 @@ from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
 from ui.pages import assistant_handlers as handlers
 from ui.pages import assistant_html as html
+from ui.pages import events
 from ui.pages import preview_handlers as previews
 from ui.pages.frame import FIRST, QUICK
 from ui.pages.markup import escape
@@ -134,7 +135,7 @@ def _wire_overview(services: Services, overview: Overview) -> None:
     def act(event: gr.EventData, request: gr.Request) -> tuple[str, str]:
         with spoken_errors():
             caller, data = caller_of(services, request), event._data or {}
-            todo, assistant = str(data.get("do", "")), str(data.get("target", ""))
+            todo, assistant = events.text(data, "do"), events.text(data, "target")
             said = handlers.act(services, caller, do=todo, assistant=assistant)
             return said, handlers.cards(services, caller)
 

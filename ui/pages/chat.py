@@ -9,7 +9,7 @@ import gradio as gr
 from ui.api import GENERATION, GENERATION_LIMIT, caller_of
 from ui.errors import spoken_errors
 from ui.pages import chat_handlers as handlers
-from ui.pages import conversations
+from ui.pages import conversations, events
 from ui.pages.chat_handlers import View
 from ui.pages.frame import QUICK, named_or_first, top, top_alone
 from ui.pages.markup import escape
@@ -82,17 +82,17 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
     def generate(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> Iterator[list[Any]]:
         with spoken_errors():
             caller, data = caller_of(services, request), event._data or {}
-            reply, todo = str(data.get("reply", "")), data.get("do")
+            reply, todo = events.text(data, "reply"), data.get("do")
             if todo == "retry":
                 form = data if "value" in data else handlers.NOTHING_SAID
                 views = handlers.retry(services, caller, assistant=assistant, reply=reply, conversation=held, form=form)
             elif todo == "reword":
-                words = str(data.get("message", ""))
+                words = events.text(data, "message")
                 views = handlers.reword(
                     services, caller, assistant=assistant, reply=reply, message=words, conversation=held
                 )
             else:
-                question = handlers.example(services, caller, assistant=assistant, n=str(data.get("n", "")))
+                question = handlers.example(services, caller, assistant=assistant, n=events.text(data, "n"))
                 views = handlers.send(services, caller, assistant=assistant, message=question, conversation=held)
             yield from map(_shown, views)
 

@@ -10,7 +10,7 @@ from typing import Any
 from assistant import records
 from assistant.errors import BadInput
 from ui import access, privacy
-from ui.pages import conversations_html, thread
+from ui.pages import conversations_html, events, thread
 from ui.pages.transcript import file_name, transcript
 from ui.services import Services
 from ui.sessions import Caller
@@ -43,14 +43,14 @@ def listing(services: Services, caller: Caller, *, assistant: str, current: str,
 
 def change(services: Services, caller: Caller, data: Mapping[str, Any]) -> None:
     """Rename or delete a conversation of the caller's. Raises `NotFound`, and `BadInput` for a bad name."""
-    todo, conversation = data.get("do"), str(data.get("conversation", ""))
+    todo, conversation = data.get("do"), events.text(data, "conversation")
     if todo == "rename":
         with services.database.write() as session:
-            records.rename_conversation(session, conversation, owner=caller.id, title=str(data.get("title", "")))
+            records.rename_conversation(session, conversation, owner=caller.id, title=events.text(data, "title"))
     elif todo == "delete":
         privacy.forget_conversation(services.database, services.settings, caller.id, conversation)
     else:
-        raise BadInput("The page asked for something unknown. Reload it and try again.")
+        raise BadInput(events.UNKNOWN)
 
 
 def export(services: Services, caller: Caller, conversation: str) -> str:
@@ -59,5 +59,5 @@ def export(services: Services, caller: Caller, conversation: str) -> str:
         held = records.conversation(session, conversation, owner=caller.id)
         asked = records.assistant_by_id(session, held.assistant_id)
         exchanges = thread.load(session, conversation, owner=caller.id)
-    text = transcript(held.title, exchanges, assistant=asked.name, day=f"{held.created_at:%Y-%m-%d}")
-    return json.dumps({"name": file_name(held.title), "text": text})
+    told = transcript(held.title, exchanges, assistant=asked.name, day=f"{held.created_at:%Y-%m-%d}")
+    return json.dumps({"name": file_name(held.title), "text": told})

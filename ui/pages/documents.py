@@ -10,6 +10,7 @@ from ui.api import caller_of, uploads
 from ui.errors import spoken_errors
 from ui.pages import documents_handlers as handlers
 from ui.pages import documents_html as html
+from ui.pages import events
 from ui.pages.documents_handlers import Shown
 from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
 from ui.services import Services
@@ -66,7 +67,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     def act(words: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         data = event._data or {}
         with spoken_errors():
-            caller, target = caller_of(services, request), str(data.get("target", ""))
+            caller, target = caller_of(services, request), events.text(data, "target")
             said: Any = gr.skip()
             if data.get("do") == "replace":
                 caller.require_admin()

@@ -17,6 +17,7 @@ from assistant.knowledge import DocumentSummary, Ingested, Passage, Upload, rows
 from assistant.knowledge.ingest import PASSAGE_MIN_SCORE, SENTENCE_MIN_SCORE
 from assistant.tables import Assistant, Chunk, Focus
 from ui.pages import documents_html as html
+from ui.pages import events
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -71,14 +72,14 @@ def act(
 ) -> Shown:
     """Do what a button says, and show the list or the open document. Raises `NotAllowed`, `NotFound`, `BadInput`."""
     caller.require_admin()
-    todo, page = data.get("do"), _number(data.get("page"))
+    todo, page = data.get("do"), events.number(data.get("page"))
     if todo == "open":
-        return _opened(services, assistant, str(data.get("target", "")), page=page, chunk=str(data.get("chunk", "")))
+        return _opened(services, assistant, events.text(data, "target"), page=page, chunk=events.text(data, "chunk"))
     if todo == "delete":
-        found = _document(services, assistant, str(data.get("target", "")))
+        found = _document(services, assistant, events.text(data, "target"))
         services.knowledge.delete(_assistant(services, assistant).id, found.name)
     elif todo != "list":
-        raise BadInput("The page asked for something unknown. Reload it and try again.")
+        raise BadInput(events.UNKNOWN)
     return Shown(html=listing(services, caller, assistant=assistant, matching=matching, page=page))
 
 
@@ -178,8 +179,3 @@ def _assistant(services: Services, slug: str) -> Assistant:
 
 def _places(passages: Sequence[Passage]) -> set[tuple[str, int]]:
     return {(passage.document, passage.start) for passage in passages}
-
-
-def _number(value: object) -> int:
-    text = str(value or "0")
-    return int(text) if text.isdecimal() and len(text) < 7 else 0

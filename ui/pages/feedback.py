@@ -11,12 +11,14 @@ from typing import Any
 import gradio as gr
 
 from feedback.overview import Day
+from feedback.ratings import LABELS
 from ui.api import caller_of
 from ui.errors import spoken_errors
+from ui.pages import events
 from ui.pages import feedback_handlers as handlers
 from ui.pages.feedback_address import SPANS, START, Place, address, assistant_in, parse, place
 from ui.pages.feedback_handlers import Choices, Glance
-from ui.pages.feedback_html import LABELS, SHOWN
+from ui.pages.feedback_html import SHOWN
 from ui.pages.frame import FIRST, QUICK, admins_only, assistant_picker, named_or_first, top
 from ui.pages.markup import escape
 from ui.pages.reply_html import WEIGHING
@@ -74,7 +76,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
             caller = caller_of(services, request)
             caller.require_admin()
             if data.get("do") == "go":
-                return go(parse(str(data.get("to", ""))), caller, assistant, before=parse(query))
+                return go(parse(events.text(data, "to")), caller, assistant, before=parse(query))
             gr.Info(escape(handlers.act(services, caller, data)))
             return go(parse(query), caller, assistant, again=True)
 

@@ -8,15 +8,15 @@ from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlencode
 
-from feedback.ratings import REASONS
+from feedback.ratings import LABELS
 from feedback.search import ANY, Filter, Show
+from ui.pages import events
 
 BASE = "base"
 """How the base model is called in an address."""
 SPANS = (0, 1, 7, 30, 90, 365)
 """How many days back one can look; 0 is all of them."""
 MAX_CHARS = 200
-KNOWN_REASONS = {code for reasons in REASONS.values() for code, _ in reasons}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,11 +82,11 @@ def assistant_in(query: str) -> str:
 
 def place(**said: Any) -> Place:
     """A place of what a form or an address says; what makes no sense in it is passed over."""
-    show, days, page = said.get("show"), _number(said.get("days")), _number(said.get("page"))
+    show, days, page = said.get("show"), events.number(said.get("days")), events.number(said.get("page"))
     texts = {part: str(said.get(part) or "") for part in ("version", "text", "rater", "question", "reply")}
     return Place(
         show=Show(show) if show in set(Show) else Show.rated,
-        reason=said["reason"] if said.get("reason") in KNOWN_REASONS else "",
+        reason=said["reason"] if said.get("reason") in LABELS else "",
         days=days if days in SPANS else 0,
         page=max(page, 1),
         **texts,
@@ -102,8 +102,3 @@ def address(at: Place, *, assistant: str) -> str:
 def link(at: Place, *, assistant: str) -> str:
     """The address as a link of any page has it: what is relative is so to the app and not to the page."""
     return "./feedback" + address(at, assistant=assistant)
-
-
-def _number(said: object) -> int:
-    text = str(said or "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 0

@@ -13,12 +13,13 @@ from assistant.errors import BadInput
 from assistant.tables import Conversation, Message
 from feedback import history, overview, search
 from feedback.overview import Day
+from feedback.ratings import LABELS
 from feedback.search import Filter
 from feedback.standout import standout
 from feedback.steps import steps
 from feedback.tables import IMPORTER
 from ui import endpoints
-from ui.pages import feedback_html, reply_html
+from ui.pages import events, feedback_html, reply_html
 from ui.pages.feedback_address import BASE, Place, link
 from ui.pages.remarks_html import YOU
 from ui.pages.reply_html import Opened
@@ -83,7 +84,7 @@ def glance(services: Services, caller: Caller, *, assistant: str = "default") ->
         days = overview.days(session, asked.id)
         reasons = overview.reasons(session, asked.id)
         disputed, worst = overview.disputed(session, asked.id), overview.worst(session, asked.id)
-    today, labels = utc_now().date(), feedback_html.LABELS
+    today, labels = utc_now().date(), LABELS
     return Glance(
         feedback_html.glance(volume, standout(versions, days, reasons, today=today, name=version, labels=labels)),
         tuple(steps(days)),
@@ -168,18 +169,18 @@ def taught(services: Services, caller: Caller, at: Place) -> str:
 
 def act(services: Services, caller: Caller, data: Mapping[str, Any]) -> str:
     """Leave something out, use it again, or word a correction better; what was done. Raises as the endpoints do."""
-    row, todo = str(data.get("row", "")), str(data.get("do", ""))
+    row, todo = events.text(data, "row"), events.text(data, "do")
     match todo:
         case "leave_out":
-            endpoints.leave_out(services, caller, row, str(data.get("reason", "")))
+            endpoints.leave_out(services, caller, row, events.text(data, "reason"))
         case "use_again":
             endpoints.use_again(services, caller, row)
         case "reword":
-            endpoints.reword(services, caller, row, str(data.get("text", "")))
+            endpoints.reword(services, caller, row, events.text(data, "text"))
         case "take_back_rewording":
-            endpoints.take_back_rewording(services, caller, str(data.get("reply", "")))
+            endpoints.take_back_rewording(services, caller, events.text(data, "reply"))
         case _:
-            raise BadInput("This page asked for something unknown. Reload it.")
+            raise BadInput(events.UNKNOWN)
     return DONE[todo]
 
 

@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from feedback.overview import Approval, Question, Volume
-from feedback.ratings import REASONS
+from feedback.ratings import LABELS
 from feedback.search import FoundPage, FoundReply, Show
 from feedback.tables import Value
 from ui.pages.feedback_address import BASE, START, Place, link
 from ui.pages.markup import escape, lines
 from ui.pages.tables import badge, percent, version, when
 
-LABELS = {code: label for reasons in REASONS.values() for code, label in reasons}
 SHOWN = {
     Show.rated: "All rated",
     Show.liked: "Liked",

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from assistant.errors import BadInput
 from feedback import own, people
 from ui import endpoints, privacy
-from ui.pages import mine_html
+from ui.pages import events, mine_html
 from ui.privacy import Scope
 from ui.services import Services
 from ui.sessions import Caller
@@ -67,10 +67,10 @@ def kept(services: Services, caller: Caller) -> str:
 
 def turn(services: Services, caller: Caller, *, data: Mapping[str, Any]) -> str:
     """Take back or put back what a row says; what was done with which. Raises `BadInput`, `NotFound`, `Conflict`."""
-    todo, row = data.get("do"), str(data.get("target", ""))
+    todo, row = data.get("do"), events.text(data, "target")
     turns = {"take": own.take_back, "put": own.put_back}
     if todo not in turns:
-        raise BadInput(mine_html.UNKNOWN)
+        raise BadInput(events.UNKNOWN)
     with services.database.write() as session:
         turns[todo](session, row, rater=caller.id, any_owner=caller.is_admin)
     return f"{todo} {row}"
@@ -81,7 +81,7 @@ def delete(services: Services, caller: Caller, *, data: Mapping[str, Any]) -> st
 
     Raises `BadInput`, `NotFound`.
     """
-    todo, target = data.get("do"), str(data.get("target", ""))
+    todo, target = data.get("do"), events.text(data, "target")
     database, settings = services.database, services.settings
     if todo == "delete":
         learned = privacy.forget_conversation(database, settings, caller.id, target)
@@ -89,7 +89,7 @@ def delete(services: Services, caller: Caller, *, data: Mapping[str, Any]) -> st
     if todo == "forget" and target in list(Scope):
         gone = privacy.forget(database, settings, caller.id, Scope(target))
         return mine_html.forgotten(gone.kept, Scope(target), learned=gone.learned)
-    raise BadInput(mine_html.UNKNOWN)
+    raise BadInput(events.UNKNOWN)
 
 
 def download(services: Services, caller: Caller) -> str:

@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from feedback.own import Choice, Corrected, Said, Thumb
 from feedback.people import HeldConversation, Kept
-from feedback.ratings import REASONS
+from feedback.ratings import LABELS
 from feedback.tables import Value
 from retrain.traces import Learned
 from ui import privacy
@@ -14,7 +14,6 @@ from ui.pages.tables import badge, figures, table, version, when
 from ui.privacy import Scope
 from ui.sessions import GUEST_S, Caller
 
-UNKNOWN = "The page asked for something unknown. Reload it and try again."
 NOTHING_SAID = (
     '<div class="tl-empty tl-nothing"><h2>Nothing yet</h2><p>Below each answer are two thumbs: one tap is enough, and '
     'it helps. What you say is listed here.</p><p><a class="tl-button" href="./">Ask something</a></p></div>'
@@ -23,7 +22,6 @@ NO_CONVERSATIONS = (
     '<div class="tl-empty tl-nothing"><h2>No conversations yet</h2><p>What you ask, and the answers, are listed here.'
     '</p><p><a class="tl-button" href="./">Ask something</a></p></div>'
 )
-LABELS = {code: label for reasons in REASONS.values() for code, label in reasons}
 COOKIE_DAYS = GUEST_S // 86_400
 
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 
 from feedback.exclusion import MAX_REASON_CHARS
 from feedback.history import Remark, Standing
-from feedback.ratings import MAX_CORRECTION_CHARS
+from feedback.ratings import LABELS, MAX_CORRECTION_CHARS
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
 from ui.pages.feedback_address import Place, link
-from ui.pages.feedback_html import LABELS
 from ui.pages.markup import escape, lines
 from ui.pages.tables import badge, when
 

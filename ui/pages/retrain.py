@@ -13,8 +13,8 @@ import pandas as pd
 from retrain.recipe import Recipe
 from ui.api import caller_of
 from ui.errors import spoken_errors
+from ui.pages import events, schedule
 from ui.pages import retrain_handlers as handlers
-from ui.pages import schedule
 from ui.pages import versions_handlers as decisions
 from ui.pages.frame import QUICK, admins_only, assistant_picker, on_load, top
 from ui.pages.markup import escape
@@ -180,7 +180,7 @@ def _wire_run(services: Services, parts: _Parts, about: gr.Textbox) -> None:
 def _wire_versions(services: Services, parts: _Parts, about: gr.Textbox) -> None:
     def act(report_on: str, assistant: str, event: gr.EventData, request: gr.Request) -> str:
         data = event._data or {}
-        action, adapter, share = (str(data.get(name, "")) for name in ("do", "target", "share"))
+        action, adapter, share = (events.text(data, name) for name in ("do", "target", "share"))
         if action == "report":
             return adapter
         with spoken_errors():

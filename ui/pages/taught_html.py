@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from urllib.parse import urlencode
 
 from feedback.lineage import Meaning, Said
-from feedback.ratings import REASONS
+from feedback.ratings import LABELS
 from ui.pages.markup import escape, lines
 from ui.pages.tables import badge, button, version, when
 
-LABELS = {code: label for reasons in REASONS.values() for code, label in reasons}
 MEANINGS = {
     Meaning.up: ("liked", "good"),
     Meaning.down: ("not liked", "bad"),

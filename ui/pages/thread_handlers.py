@@ -12,6 +12,7 @@ from assistant.errors import BadInput, NotFound
 from feedback import ratings
 from feedback.tables import Outcome
 from ui import endpoints
+from ui.pages import events
 from ui.pages.thread_html import AT_NOTHING, Look
 from ui.services import Services
 from ui.sessions import Caller
@@ -19,9 +20,9 @@ from ui.sessions import Caller
 
 def act(services: Services, caller: Caller, data: Mapping[str, Any]) -> Look | None:
     """Do what a button says; what to look at then, or None to leave all as it is. Raises what the endpoints raise."""
-    todo, reply = data.get("do"), _text(data, "reply")
+    todo, reply = data.get("do"), events.text(data, "reply")
     if todo == "rate":
-        return _rate(services, caller, reply, _text(data, "value"))
+        return _rate(services, caller, reply, events.text(data, "value"))
     if todo == "save":
         save(services, caller, reply, data)
         return Look(saved=reply)
@@ -31,17 +32,17 @@ def act(services: Services, caller: Caller, data: Mapping[str, Any]) -> Look | N
     if todo == "edit":
         return Look(opened=reply)
     if todo == "place":
-        return Look(place=endpoints.source(services, caller, reply, _number(data, "n")))
+        return Look(place=endpoints.source(services, caller, reply, events.number(data.get("n"))))
     if todo == "close":
         return AT_NOTHING
     if todo == "compare":
-        _choose(services, caller, _text(data, "winner"), _text(data, "loser"), _text(data, "outcome"))
+        _choose(services, caller, events.text(data, "winner"), events.text(data, "loser"), events.text(data, "outcome"))
         return AT_NOTHING
     if todo == "turn":
         with services.database.write() as session:
-            records.turn_to(session, _text(data, "message"), owner=caller.id)
+            records.turn_to(session, events.text(data, "message"), owner=caller.id)
         return AT_NOTHING
-    raise BadInput("The page asked for something unknown. Reload it and try again.")
+    raise BadInput(events.UNKNOWN)
 
 
 def turn_to(services: Services, caller: Caller, conversation: str, reply: str) -> None:
@@ -55,11 +56,11 @@ def turn_to(services: Services, caller: Caller, conversation: str, reply: str) -
 
 def save(services: Services, caller: Caller, reply: str, data: Mapping[str, Any]) -> None:
     """Store a whole form: the thumb, its reasons and comment, and the correction if it changes the answer."""
-    comment = _text(data, "comment")
-    endpoints.rate(services, caller, reply, _text(data, "value"), reasons=_reasons(data), comment=comment)
+    comment = events.text(data, "comment")
+    endpoints.rate(services, caller, reply, events.text(data, "value"), reasons=_reasons(data), comment=comment)
     with services.database.read() as session:
         original = records.reply(session, reply, owner=caller.id)[0].text
-    correction = _text(data, "correction").strip()
+    correction = events.text(data, "correction").strip()
     endpoints.correct(services, caller, reply, "" if correction.split() == original.split() else correction)
 
 
@@ -75,7 +76,7 @@ def _give_reasons(services: Services, caller: Caller, reply: str, data: Mapping[
     """Store the reasons chosen so far, before the form is; its comment stays as it was stored last."""
     with services.database.read() as session:
         comment = ratings.of_person(session, [reply], caller.id)[reply].comment
-    endpoints.rate(services, caller, reply, _text(data, "value"), reasons=_reasons(data), comment=comment)
+    endpoints.rate(services, caller, reply, events.text(data, "value"), reasons=_reasons(data), comment=comment)
 
 
 def _choose(services: Services, caller: Caller, winner: str, loser: str, outcome: str) -> None:
@@ -92,13 +93,3 @@ def _choose(services: Services, caller: Caller, winner: str, loser: str, outcome
 def _reasons(data: Mapping[str, Any]) -> list[str]:
     reasons = data.get("reasons")
     return [str(reason) for reason in reasons] if isinstance(reasons, list) else []
-
-
-def _text(data: Mapping[str, Any], name: str) -> str:
-    value = data.get(name, "")
-    return value if isinstance(value, str) else ""
-
-
-def _number(data: Mapping[str, Any], name: str) -> int:
-    value = _text(data, name)
-    return int(value) if value.isdecimal() and len(value) < 4 else 0

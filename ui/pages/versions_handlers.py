@@ -10,7 +10,7 @@ from assistant.tables import Assistant
 from feedback import lineage, overview
 from retrain import trials
 from ui.endpoints import inputs, retraining
-from ui.pages import report_html, taught_html, versions_html
+from ui.pages import events, report_html, taught_html, versions_html
 from ui.pages.tables import percent, version
 from ui.services import Services
 from ui.sessions import Caller
@@ -56,11 +56,10 @@ def look(
 def taught(services: Services, caller: Caller, *, assistant: str = "default", target: str) -> str:
     """A page of what taught an adapter; `target` is its number and the adapter. Raises `NotAllowed`, `NotFound`."""
     caller.require_admin()
-    number, _, adapter = target.partition(" ")
-    page = int(number) if number.isdecimal() and len(number) < 9 else 0
+    page, _, adapter = target.partition(" ")
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-    return _taught(services, asked, adapter=adapter, page=page, opened=True)
+    return _taught(services, asked, adapter=adapter, page=events.number(page), opened=True)
 
 
 def decide(
@@ -92,7 +91,7 @@ def decide(
             asked = records.assistant_by_slug(session, assistant)
         services.registry.end_trial(asked.id, by=caller.id)
         return f"The trial is over: {version(asked.adapter)} answers everything again."
-    raise BadInput("The page asked for something unknown. Reload it and try again.")
+    raise BadInput(events.UNKNOWN)
 
 
 def rollback(services: Services, caller: Caller, *, assistant: str = "default") -> str:
