@@ -27,8 +27,8 @@ from assistant.engine import Sampling, Weights
 from assistant.prompt import encode_messages
 from feedback.claims import Kind
 from feedback.pairs import Pair, PairSet
-from retrain.dataset import TRAIN, freeze, read
-from retrain.gate import REPORT, Effort, Subject, examine, judged
+from retrain.dataset import REPORT, TRAIN, freeze, read
+from retrain.gate import Effort, Subject, examine, judged
 from retrain.recipe import Recipe
 from retrain.replies import Probe, write_replies
 from retrain.training import Step, train

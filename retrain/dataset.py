@@ -22,7 +22,8 @@ ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 HELD_OUT = "held_out.jsonl"
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
-CONFIG, PROGRESS, RESULT, LOG, ADAPTER = "config.json", "progress.jsonl", "result.json", "worker.log", "adapter"
+CONFIG, PROGRESS, REPORT, RESULT = "config.json", "progress.jsonl", "report.json", "result.json"
+LOG, ADAPTER = "worker.log", "adapter"
 """What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8
 """From so many pairs on, training is by DPO."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
 from feedback.likeness import normal
-from retrain.dataset import HELD_OUT, read, write_synced
+from retrain.dataset import HELD_OUT, REPORT, read, write_synced
 from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
 from retrain.replies import Probe, Written, asked_probes, grounded_probes, neutral_probes, write_replies
 from retrain.scoring import Answered, Gain, Pair, Scores, score
@@ -23,7 +23,6 @@ from retrain.verdict import HeldOut, Measures, Side, judge
 
 log = logging.getLogger(__name__)
 
-REPORT = "report.json"
 EXAMPLES = 10
 
 

@@ -23,7 +23,7 @@ from assistant.errors import AdapterRefused, BadInput, Conflict, NotFound
 from assistant.models import model_fingerprint
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
-from retrain.dataset import EXAMPLE, read
+from retrain.dataset import ADAPTER, CONFIG, EXAMPLE, REPORT, read
 from retrain.serving import before, clear_trial, set_trial, switch, unchanged
 from retrain.tables import Adapter, AdapterState, Run
 
@@ -52,8 +52,8 @@ class Registry:
 
         The same run twice gives the same adapter. Raises `AdapterRefused` if the run left no whole adapter.
         """
-        report = json.loads((run_folder / "report.json").read_text(encoding="utf-8"))
-        config = json.loads((run_folder / "config.json").read_text(encoding="utf-8"))
+        report = json.loads((run_folder / REPORT).read_text(encoding="utf-8"))
+        config = json.loads((run_folder / CONFIG).read_text(encoding="utf-8"))
         with self._adding:
             with self._database.read() as session:
                 known = session.exec(select(Adapter).where(Adapter.run_id == run_id)).first()
@@ -68,11 +68,11 @@ class Registry:
                 model=assistant.model,
                 model_sha256=model_fingerprint(config["model"]),
                 run=run_id,
-                sha256=folders.digest(run_folder / "adapter"),
+                sha256=folders.digest(run_folder / ADAPTER),
                 metrics=_summary(report),
                 created_at=utc_now().isoformat(),
             )
-            self._bring_in(run_folder / "adapter", manifest, rows=_rows_trained_on(run_folder))
+            self._bring_in(run_folder / ADAPTER, manifest, rows=_rows_trained_on(run_folder))
             adapter = _row(manifest, assistant, passed=bool(report["verdict"]["passed"]))
             with self._database.write() as session:
                 session.add(adapter)
@@ -206,7 +206,7 @@ class Registry:
             step: str | None = _adapter(session, adapter_id).id
             while step is not None and step not in seen:
                 seen.add(step)
-                rows.update(self._rows_of(step))
+                rows.update(rows_of(self._adapters_dir / step))
                 parent = session.get(Adapter, step)
                 step = parent.parent if parent else None
         return frozenset(rows)
@@ -214,7 +214,7 @@ class Registry:
     def taught_by(self, adapter_id: str) -> tuple[str, ...]:
         """Ids of the rows of feedback that an adapter itself was trained on, its ancestors not. Raises `NotFound`."""
         with self._database.read() as session:
-            return self._rows_of(_adapter(session, adapter_id).id)
+            return rows_of(self._adapters_dir / _adapter(session, adapter_id).id)
 
     def sweep(self) -> list[str]:
         """Remove folders that no row knows, left by a process that was killed while it added one; their names."""
@@ -226,10 +226,6 @@ class Registry:
                 shutil.rmtree(path)
                 log.warning("Removed %s: no adapter of that name was ever finished", path.name)
         return sorted(path.name for path in lost)
-
-    def _rows_of(self, adapter_id: str) -> tuple[str, ...]:
-        file = self._adapters_dir / adapter_id / ROWS
-        return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.exists() else ()
 
     def _bring_in(self, folder: Path, manifest: folders.Manifest, *, rows: Sequence[str]) -> None:
         """Copy the files under a temporary name, then give them theirs. Nothing has a row of that name yet."""
@@ -255,6 +251,12 @@ class Registry:
                     "Restore its folder from a backup, or choose another version."
                 )
         self._engine.load(Weights(model=assistant.model, adapter=folder))
+
+
+def rows_of(folder: Path) -> tuple[str, ...]:
+    """The rows of feedback that the adapter in a folder was trained on; none where there is no such folder any more."""
+    file = folder / ROWS
+    return tuple(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else ()
 
 
 def _run(session: Session, run_id: str) -> Run:

@@ -21,7 +21,7 @@ from sqlmodel import Session, col, select
 from assistant.database import Database
 from assistant.errors import NotFound, ThumbloopError
 from retrain.child import Child, how_it_died, last_told, read_json
-from retrain.dataset import RESULT
+from retrain.dataset import REPORT, RESULT
 from retrain.tables import ACTIVE_STATES, Run, RunState
 from retrain.traces import erase
 
@@ -237,7 +237,7 @@ class Supervisor:
 
     def _finish(self, run_id: str, state: RunState, *, error: str = "", adapter: str | None = None) -> None:
         folder = self._runs_dir / run_id
-        report: dict[str, Any] | None = read_json(folder / "report.json")
+        report: dict[str, Any] | None = read_json(folder / REPORT)
         with self._database.write() as session:
             run = self._own(session, run_id)
             if run is None:

@@ -15,14 +15,13 @@ from sqlmodel import Session, col, select
 from assistant.database import Database
 from assistant.tables import Assistant
 from feedback.rows import TABLES
-from retrain.dataset import HELD_OUT, ROWS_OF, read, write, write_synced
-from retrain.registry import ROWS
+from retrain.dataset import HELD_OUT, REPORT, ROWS_OF, read, write, write_synced
+from retrain.registry import rows_of
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
 
 log = logging.getLogger(__name__)
 
 FROZEN = (*ROWS_OF.values(), HELD_OUT)
-REPORT = "report.json"
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ def learned_from(session: Session, rows: Set[str], *, adapters_dir: Path, runs_d
     query = select(Adapter, Assistant.name).join(Assistant).order_by(col(Assistant.name), col(Adapter.version))
     learners: dict[str, Learner] = {}
     for adapter, assistant in session.exec(query):
-        if adapter.parent in learners or not rows.isdisjoint(_rows_behind(adapters_dir / adapter.id / ROWS)):
+        if adapter.parent in learners or not rows.isdisjoint(rows_of(adapters_dir / adapter.id)):
             learners[adapter.id] = Learner(adapter.id, assistant, adapter.state)
     going = session.exec(select(Run.id).where(col(Run.state).in_(ACTIVE_STATES)))
     runs = sum(any(not rows.isdisjoint(line["rows"]) for line in _frozen(runs_dir / run)) for run in going)
@@ -90,10 +89,6 @@ def _is_feedback(row: str) -> bool:
 
 def _frozen(folder: Path) -> Iterable[dict[str, Any]]:
     return (line for file in FROZEN if (folder / file).is_file() for line in read(folder / file))
-
-
-def _rows_behind(path: Path) -> list[str]:
-    return list(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else []
 
 
 def _erase_from_reports(database: Database, run_id: str, folder: Path, lines: Sequence[Mapping[str, Any]]) -> None:

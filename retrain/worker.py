@@ -31,7 +31,7 @@ from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, PROGRESS, RESULT, ROWS_OF, read, write, write_synced
+from retrain.dataset import ADAPTER, CONFIG, PROGRESS, REPORT, RESULT, ROWS_OF, read, write, write_synced
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse
 from retrain.training import Step, train
@@ -197,7 +197,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
     for name in (ADAPTER, TAUGHT):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (PROGRESS, RESULT, REHEARSAL, gate.REPORT):
+    for name in (PROGRESS, RESULT, REHEARSAL, REPORT):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -162,7 +162,7 @@ def test_all_that_is_kept_is_told_in_words(services: Services) -> None:
 def test_the_download_is_all_of_it_and_only_theirs(services: Services) -> None:
     talk(services, OTHER, text="For others only.")
     learn(services, "rating:1")
-    data = json.loads(mine_handlers.download(services, GUEST))
+    data = json.loads(json.loads(mine_handlers.take_away(services, GUEST))["text"])
     assert data["person"] == {"id": "guest-1", "name": "guest", "role": "guest"}
     assert [message["text"] for message in data["conversations"][0]["messages"]] == [
         "How is it?",

@@ -13,6 +13,7 @@ import gradio as gr
 from ui.api import caller_of
 from ui.errors import spoken_errors
 from ui.pages import conversations_handlers as handlers
+from ui.pages import download
 from ui.pages.conversations_html import DIALOG
 from ui.pages.frame import FIRST, QUICK, named_or_first
 from ui.services import Services
@@ -20,16 +21,6 @@ from ui.services import Services
 SCRIPT = Path(__file__).with_suffix(".js")
 FROM_ADDRESS_JS = """() => ["c", "a", "r"].map((name) => new URL(location.href).searchParams.get(name) || "")"""
 """The conversation, the assistant and the answer of an address."""
-DOWNLOAD_JS = """(file) => {
-  const { name, text } = JSON.parse(file);
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "text/markdown" }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-  return "";
-}"""
-"""The file is made in the browser, so that no copy of what was said lies about on the server."""
 
 
 @dataclass(frozen=True)
@@ -109,4 +100,4 @@ def wire(
     for after in (searched, conversation.change, more.success, managed.success):
         side.renew(services, after, about=about, conversation=conversation)
     exported = side.listing.export(export, None, file, **QUICK)
-    exported.success(None, file, file, js=DOWNLOAD_JS, **QUICK)
+    exported.success(None, file, file, js=download.JS, **QUICK)

@@ -3,14 +3,13 @@
 People see only their own: every query names the caller as their owner.
 """
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from assistant import records
 from assistant.errors import BadInput
 from ui import access, privacy
-from ui.pages import conversations_html, events, thread
+from ui.pages import conversations_html, download, events, thread
 from ui.pages.transcript import file_name, transcript
 from ui.services import Services
 from ui.sessions import Caller
@@ -54,10 +53,10 @@ def change(services: Services, caller: Caller, data: Mapping[str, Any]) -> None:
 
 
 def export(services: Services, caller: Caller, conversation: str) -> str:
-    """A conversation of the caller's as JSON with the `name` and the `text` of a markdown file. Raises `NotFound`."""
+    """A conversation of the caller's as a markdown file for the browser to make. Raises `NotFound`."""
     with services.database.read() as session:
         held = records.conversation(session, conversation, owner=caller.id)
         asked = records.assistant_by_id(session, held.assistant_id)
         exchanges = thread.load(session, conversation, owner=caller.id)
     told = transcript(held.title, exchanges, assistant=asked.name, day=f"{held.created_at:%Y-%m-%d}")
-    return json.dumps({"name": file_name(held.title), "text": told})
+    return download.file(file_name(held.title), told, type="text/markdown")

@@ -11,6 +11,7 @@ import gradio as gr
 
 from ui.api import caller_of
 from ui.errors import spoken_errors
+from ui.pages import download
 from ui.pages import mine_handlers as handlers
 from ui.pages.frame import FIRST, QUICK, top
 from ui.pages.markup import escape
@@ -33,15 +34,6 @@ TURNED_JS = """(done) => {
     if (!button.hidden) button.focus();
   }
 }"""
-DOWNLOAD_JS = """(text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type: "application/json" }));
-  link.download = "thumbloop-my-data.json";
-  link.click();
-  URL.revokeObjectURL(link.href);
-  return "";
-}"""
-"""Made in the browser, so that no copy of it stays on the server."""
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -78,15 +70,15 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
             gr.Info(escape(told), title="Deleted", duration=None)
             return _everything(services, caller)
 
-    def download(request: gr.Request) -> str:
+    def take_away(request: gr.Request) -> str:
         with spoken_errors():
-            return handlers.download(services, caller_of(services, request))
+            return handlers.take_away(services, caller_of(services, request))
 
     turned = said.rows.act(turn, None, done, **QUICK)
     turned.success(None, done, js=TURNED_JS, **QUICK)
     held.rows.act(delete, None, outputs, **QUICK)
     kept.act(delete, None, outputs, **QUICK)
-    kept.download(download, None, file, **QUICK).success(None, file, file, js=DOWNLOAD_JS, **QUICK)
+    kept.download(take_away, None, file, **QUICK).success(None, file, file, js=download.JS, **QUICK)
     said.wire(services, handlers.said)
     held.wire(services, handlers.held)
     demo.load(fill, None, outputs, **FIRST)

@@ -13,7 +13,7 @@ from sqlmodel import Session
 from assistant.errors import BadInput
 from feedback import own, people
 from ui import endpoints, privacy
-from ui.pages import events, mine_html
+from ui.pages import download, events, mine_html
 from ui.privacy import Scope
 from ui.services import Services
 from ui.sessions import Caller
@@ -92,9 +92,10 @@ def delete(services: Services, caller: Caller, *, data: Mapping[str, Any]) -> st
     raise BadInput(events.UNKNOWN)
 
 
-def download(services: Services, caller: Caller) -> str:
-    """All that is kept of the caller, as the text of a file."""
-    return json.dumps(endpoints.my_data(services, caller), ensure_ascii=False, indent=1)
+def take_away(services: Services, caller: Caller) -> str:
+    """All that is kept of the caller, as a file for the browser to make."""
+    text = json.dumps(endpoints.my_data(services, caller), ensure_ascii=False, indent=1)
+    return download.file("thumbloop-my-data.json", text, type="application/json")
 
 
 def _page(

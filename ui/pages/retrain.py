@@ -88,7 +88,7 @@ class _Parts:
 
 
 def _lay_out_parts() -> _Parts:
-    rows, versions = ((HERE / name).read_text() for name in ("rows.js", "versions.js"))
+    rows = (HERE / "rows.js").read_text()
     gr.HTML("<h1>Retrain</h1><p>Turn feedback into a better version, test it, then let it answer.</p>", js_on_load=None)
     ready = _html()
     with gr.Row(elem_classes="tl-line"):
@@ -109,7 +109,7 @@ def _lay_out_parts() -> _Parts:
         log = _html()
     report, taught = _html(), _html(js=rows)
     gr.HTML(f"<h2>Versions</h2><p>{FAMILY}</p>", js_on_load=None)
-    trial, tree = _html(js=versions), _html(js=versions)
+    trial, tree = _html(js=rows), _html(js=rows)
     with gr.Row(elem_classes="tl-line"):
         back = gr.Button("Roll back to what answered before", scale=0, min_width=280)
     return _Parts(
