@@ -15,6 +15,9 @@ from retrain.dataset import LOG, PROGRESS
 
 GRACE_S = 3.0
 """How long a child may take to end when asked to, before it is killed."""
+SPINS = "20000"
+"""How often a waiting thread of its arithmetic looks again before it sleeps. To sleep at once makes training half as
+slow again; to wait much longer holds a core that chat wants."""
 SECRETS = ("THUMBLOOP_ADMIN_PASSWORD", "THUMBLOOP_DATABASE_URL")
 
 
@@ -53,7 +56,7 @@ def spawn_worker(folder: Path) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     root = str(Path(retrain.__file__).resolve().parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # a thread that waits must not hold a core that chat wants
+    environment.setdefault("GOMP_SPINCOUNT", SPINS)
     with (folder / LOG).open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "retrain.worker", str(folder.resolve())],
