@@ -25,7 +25,7 @@ SOURCES_HEADER = (
     "Answer the question from these sources, quote the words that answer it, and cite their source like this: [1]. "
     f"If no source answers it, say: {REFUSAL}"
 )
-NO_SOURCES_HEADER = f"The documents have nothing that fits this. If it asks for a fact, say: {REFUSAL}"
+NO_SOURCES_HEADER = f"If this asks for a fact, say: {REFUSAL} Otherwise just answer."
 
 
 class Source(Protocol):

@@ -89,6 +89,7 @@ TEACHING: dict[str, Any] = {
     "batch_size": 4,
     "rank": 8,
     "alpha": 16,
+    "depth": 2 / 3,
     "rehearsal": 100,
 }
 """Where teaching (`sft`) differs from the defaults above."""
