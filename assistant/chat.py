@@ -76,10 +76,7 @@ class Chat:
         owner: str,
         may_pair: bool = True,
     ) -> Iterator[tuple[Turn, ...]]:
-        """Answer as `ask` does, a share of the turns (`Assistant.compare_share`) by two replies at once.
-
-        Which of the two comes first is left to chance.
-        """
+        """Answer as `ask` does, a share of the turns (`Assistant.compare_share`) by two replies at once."""
         asked_at = time.monotonic()
         question = _checked(message)
         with self._database.read() as session:
@@ -93,7 +90,8 @@ class Chat:
                 earlier = records.thread(session, conversation)
                 better = golden.instead_of(session, [message.id for message in earlier], reader=owner)
         goes_in, history = conversation or new_id(), _history(earlier, better)
-        plans = self._plans(asked, question, history, asked_at, conversation=goes_in, reader=owner, may_pair=may_pair)
+        plan = self._plan(asked, question, history, asked_at, conversation=goes_in, reader=owner)
+        plans = self._with_rival(plan) if may_pair else [plan]
         with self._database.write() as session:
             if conversation is None:
                 held = records.start_conversation(
@@ -118,7 +116,7 @@ class Chat:
             earlier = records.line(session, first.id)[:-2]
             better = golden.instead_of(session, [message.id for message in earlier], reader=owner)
         history = _history(earlier, better)
-        plans = self._plans(asked, question, history, asked_at, conversation=held.id, reader=owner, may_pair=True)
+        plans = self._with_rival(self._plan(asked, question, history, asked_at, conversation=held.id, reader=owner))
         with self._database.write() as session:
             held = records.conversation(session, held.id, owner=owner)
             replies = _open_exchange(session, plans, held, question, after=earlier)
@@ -143,23 +141,6 @@ class Chat:
             held = records.conversation(session, held.id, owner=owner)
             second = open_reply(session, plan, held, question)
         yield from _first(self._stream([plan], held.id, [second]))
-
-    def _plans(
-        self,
-        asked: Assistant,
-        question: str,
-        history: Sequence[ChatMessage],
-        asked_at: float,
-        *,
-        conversation: str,
-        reader: str,
-        may_pair: bool,
-    ) -> list[Plan]:
-        usual = self._plan(asked, question, history, asked_at, conversation=conversation, reader=reader)
-        if not may_pair or self._chance() >= asked.compare_share:
-            return [usual]
-        freer = replace(usual, sampling=self._sampling(asked, at_least=RETRY_TEMPERATURE), may_repeat=False)
-        return [usual, freer] if self._chance() < 0.5 else [freer, usual]
 
     def preview(self, asked: Assistant, message: str, *, history: Sequence[ChatMessage] = ()) -> Iterator[Turn]:
         """Answer a message as an assistant with these settings would, and store nothing; raises as `ask` does.
@@ -189,6 +170,13 @@ class Chat:
         prompt = self.grounding.compose(asked, question, history=history, reader=reader)
         sampling = self._sampling(asked)
         return Plan(asked, weights, adapter, prompt.messages, prompt.ids, prompt.sources, sampling, asked_at)
+
+    def _with_rival(self, usual: Plan) -> list[Plan]:
+        """For a share of the turns a freer answer beside the usual one; which comes first is left to chance."""
+        if self._chance() >= usual.assistant.compare_share:
+            return [usual]
+        freer = replace(usual, sampling=self._sampling(usual.assistant, at_least=RETRY_TEMPERATURE), may_repeat=False)
+        return [usual, freer] if self._chance() < 0.5 else [freer, usual]
 
     def _sampling(self, asked: Assistant, *, at_least: float = 0.0) -> Sampling:
         return Sampling(

@@ -30,7 +30,7 @@ IMPORTED = "import:{}"
 def assistants(services: Services, caller: Caller) -> dict[str, Any]:
     """List the assistants that the caller may use, oldest first; admins see their settings, too."""
     with services.database.read() as session:
-        return {"assistants": [_told(session, caller, each) for each in access.usable(session, caller)]}
+        return {"assistants": [told(session, caller, each) for each in access.usable(session, caller)]}
 
 
 def create_assistant(
@@ -195,10 +195,11 @@ def _require_model(services: Services, name: str) -> None:
 
 def _answer(services: Services, caller: Caller, assistant_id: str) -> dict[str, Any]:
     with services.database.read() as session:
-        return _told(session, caller, records.assistant_by_id(session, assistant_id))
+        return told(session, caller, records.assistant_by_id(session, assistant_id))
 
 
-def _told(session: Session, caller: Caller, each: Assistant) -> dict[str, Any]:
+def told(session: Session, caller: Caller, each: Assistant) -> dict[str, Any]:
+    """What a caller gets to know of an assistant: admins its settings, too, and how much belongs to it."""
     shown = {
         "assistant": each.slug,
         "name": each.name,

@@ -12,6 +12,7 @@ from assistant.errors import BadInput, ModelUnavailable, ThumbloopError
 from assistant.starting_points import starting_point
 from assistant.tables import Access, Assistant, Focus
 from ui import endpoints
+from ui.endpoints.assistants import told
 from ui.pages import assistant_html as html
 from ui.pages import events
 from ui.services import Services, model_path
@@ -59,7 +60,10 @@ def cards(services: Services, caller: Caller) -> str:
 def head(services: Services, caller: Caller, *, assistant: str) -> str:
     """What stands above the form; for a new one, without a short name yet, less. Raises `NotAllowed`, `NotFound`."""
     caller.require_admin()
-    return html.head(_told(services, caller, assistant) if assistant else None)
+    if not assistant:
+        return html.head(None)
+    with services.database.read() as session:
+        return html.head(told(session, caller, records.assistant_by_slug(session, assistant)))
 
 
 def load(services: Services, caller: Caller, *, assistant: str, start: str = "") -> dict[str, Any]:
@@ -197,7 +201,8 @@ def export(services: Services, caller: Caller, *, assistant: str, with_adapter: 
 def has_version(services: Services, caller: Caller, *, assistant: str) -> bool:
     """Whether there is an adapter to export. Raises `NotAllowed`."""
     caller.require_admin()
-    return _told(services, caller, assistant)["adapter"] is not None
+    with services.database.read() as session:
+        return records.assistant_by_slug(session, assistant).adapter is not None
 
 
 def checked(services: Services, caller: Caller, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -205,10 +210,3 @@ def checked(services: Services, caller: Caller, values: Mapping[str, Any]) -> di
     for said in problems(services, caller, values).values():
         raise BadInput(said)
     return settings_of(values)
-
-
-def _told(services: Services, caller: Caller, assistant: str) -> dict[str, Any]:
-    with services.database.read() as session:
-        slug = records.assistant_by_slug(session, assistant).slug
-    listed = endpoints.assistants(services, caller)["assistants"]
-    return next(each for each in listed if each["assistant"] == slug)
