@@ -136,6 +136,10 @@ class ReplyState(StrEnum):
     failed = "failed"
 
 
+ANSWERED = (ReplyState.done, ReplyState.stopped)
+"""The states of a reply that its reader can judge."""
+
+
 class Reply(SQLModel, table=True):
     """What a reply was made of: everything needed to train on it, frozen when it was made."""
 

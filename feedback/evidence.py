@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from assistant.prompt import ChatMessage
-from assistant.tables import Conversation, Message, Reply, ReplyState
+from assistant.tables import ANSWERED, Conversation, Message, Reply, ReplyState
 from feedback import counting
 from feedback.rows import name_of
 from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
@@ -164,7 +164,7 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
         .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
         .where(
             col(Conversation.assistant_id) == assistant_id,
-            col(Reply.state).in_((ReplyState.done, ReplyState.stopped)),
+            col(Reply.state).in_(ANSWERED),
             col(Message.id).in_(judged),
         )
         .order_by(col(Message.created_at), col(Message.id))

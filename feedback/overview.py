@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Select, String, Subquery, case, cast, func
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
-from assistant.tables import Conversation, Message, Reply, ReplyState
+from assistant.tables import ANSWERED, Conversation, Message, Reply
 from feedback import counting
 from feedback.search import same_words
 from feedback.tables import IMPORTER, Value
@@ -203,7 +203,7 @@ def _answered(assistant_id: str, query: Select[*tuple[Any, ...]]) -> Select[*tup
         .where(
             col(Conversation.assistant_id) == assistant_id,
             col(Conversation.owner) != IMPORTER,
-            col(Reply.state).in_((ReplyState.done, ReplyState.stopped)),
+            col(Reply.state).in_(ANSWERED),
         )
     )
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
 
-from assistant.tables import Conversation, Message, Reply, ReplyState
+from assistant.tables import ANSWERED, Conversation, Message, Reply
 from feedback import counting
 from feedback.rows import ABOUT
 from feedback.tables import IMPORTER, Comparison, Correction, Exclusion, Outcome, Rating, Value
@@ -175,7 +175,7 @@ def _shown(show: Show, given: Subquery) -> list[ColumnElement[bool]]:
         case Show.left_out:
             return [_about(counting.exclusions(), Exclusion)]
         case Show.unrated:
-            return [given.c.reply_id.is_(None), col(Reply.state).in_((ReplyState.done, ReplyState.stopped))]
+            return [given.c.reply_id.is_(None), col(Reply.state).in_(ANSWERED)]
         case _:
             return []
 

@@ -221,6 +221,20 @@ def test_weights_that_are_no_numbers_are_never_kept(model: str, tmp_path: Path) 
         train(method="dpo", model=model, parent=None, rows=ROWS, recipe=wild, folder=tmp_path, on_step=lambda _: None)
 
 
+def test_half_the_depth_leaves_the_lower_layers_as_they_are(model: str, tmp_path: Path) -> None:
+    upper = replace(RECIPE, depth=0.5)
+    train(method="dpo", model=model, parent=None, rows=ROWS, recipe=upper, folder=tmp_path, on_step=lambda _: None)
+    learned = {name.split(".layers.")[1].split(".")[0] for name in weights(tmp_path)}
+    assert learned == {"1"}
+    assert any(weight.any() for name, weight in weights(tmp_path).items() if "lora_B" in name)
+
+
+@pytest.mark.parametrize("depth", [0, -0.5, 1.01])
+def test_a_depth_that_is_no_share_of_the_layers_is_refused(depth: float) -> None:
+    with pytest.raises(BadInput, match="no share of the layers"):
+        Recipe.of({"depth": depth})
+
+
 def test_a_recipe_knows_its_settings() -> None:
     assert Recipe.of({"loss_types": ["sigmoid"], "loss_weights": [1.0]}).loss_types == ("sigmoid",)
     with pytest.raises(BadInput, match="'learning_rat' is no setting"):

@@ -66,10 +66,8 @@ def summaries(
     session: Session, assistant_id: str, *, matching: str = "", limit: int | None = None, offset: int = 0
 ) -> list[DocumentSummary]:
     """An assistant's documents by name: all, or those whose name or title has some words, from `offset` on."""
-    chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
-    query = select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
-    query = query.where(*_matching(assistant_id, matching)).order_by(col(Document.name)).limit(limit).offset(offset)
-    return [_summary(*row) for row in session.exec(query)]
+    query = _summarised().where(*_matching(assistant_id, matching)).order_by(col(Document.name))
+    return [_summary(*row) for row in session.exec(query.limit(limit).offset(offset))]
 
 
 def totals(session: Session, assistant_id: str, *, matching: str = "") -> tuple[int, int]:
@@ -81,9 +79,8 @@ def totals(session: Session, assistant_id: str, *, matching: str = "") -> tuple[
 
 def summary(session: Session, assistant_id: str, document_id: str) -> DocumentSummary | None:
     """One of an assistant's documents by its id, if it is there."""
-    chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
-    query = select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
-    row = session.exec(query.where(Document.assistant_id == assistant_id, Document.id == document_id)).first()
+    query = _summarised().where(Document.assistant_id == assistant_id, Document.id == document_id)
+    row = session.exec(query).first()
     return _summary(*row) if row else None
 
 
@@ -97,6 +94,12 @@ def chunk_ids(session: Session, document_id: str) -> list[str]:
     """The ids of all chunks of a document in order."""
     query = select(Chunk.id).where(Chunk.document_id == document_id)
     return list(session.exec(query.order_by(col(Chunk.position))))
+
+
+def _summarised() -> Any:
+    """Documents without their text, with how long it is and how many chunks it has."""
+    chunks = select(func.count()).where(Chunk.document_id == Document.id).scalar_subquery()
+    return select(Document, func.length(Document.text), chunks).options(defer(Document.text))  # type: ignore[arg-type]
 
 
 def _matching(assistant_id: str, words: str) -> list[Any]:

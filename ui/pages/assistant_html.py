@@ -8,7 +8,7 @@ from assistant.starting_points import STARTING_POINTS
 from assistant.tables import Access
 from ui.pages import branches_html, sources_html, thread_html
 from ui.pages.markup import escape, markdown
-from ui.pages.tables import badge, button, version
+from ui.pages.tables import badge, button, counted, version
 
 WHO = {Access.everyone: "everyone", Access.members: "people who sign in", Access.admins: "admins only"}
 UNNAMED = "New assistant"
@@ -75,12 +75,12 @@ def problem(sentence: str) -> str:
 def going(told: Mapping[str, Any]) -> str:
     """What is asked before an assistant is deleted: what goes with it."""
     counts = (
-        (told["documents"], "document"),
-        (told["conversations"], "conversation"),
-        (told["feedback"], "piece of feedback"),
-        (told["versions"], "trained version"),
+        (told["documents"], "document", ""),
+        (told["conversations"], "conversation", ""),
+        (told["feedback"], "piece of feedback", "pieces of feedback"),
+        (told["versions"], "trained version", ""),
     )
-    parts = [_counted(count, what) for count, what in counts if count]
+    parts = [counted(count, one, several) for count, one, several in counts if count]
     with_it = f" With it go {', '.join(parts)}." if parts else ""
     return f"Delete {told['name']}?{with_it} This cannot be undone. Export it first if you may want it back."
 
@@ -119,9 +119,4 @@ def _card(told: Mapping[str, Any], *, alone: bool) -> str:
 
 
 def _documents(told: Mapping[str, Any], *, none: str = "no documents") -> str:
-    return _counted(told["documents"], "document") if told["documents"] else none
-
-
-def _counted(count: int, what: str) -> str:
-    plural = what.replace("piece", "pieces") if what.startswith("piece") else f"{what}s"
-    return f"{count:,} {what if count == 1 else plural}"
+    return counted(told["documents"], "document") if told["documents"] else none

@@ -8,7 +8,7 @@ from assistant.knowledge import DocumentSummary, Ingested, Passage
 from assistant.tables import Chunk
 from ui.pages.markup import escape
 from ui.pages.sources_html import prose
-from ui.pages.tables import badge, button, table, when
+from ui.pages.tables import badge, button, counted, table, when
 
 WORDS = {"added": "Ready", "replaced": "Replaced", "unchanged": "Already there", "failed": "Not added"}
 EMPTY = (
@@ -40,7 +40,7 @@ def listing(
         [
             f'<button type="button" class="tl-open" data-do="open" data-target="{escape(one.id)}">{escape(one.title)}'
             f"</button>{_file_name(one)}",
-            f"{badge('ready', kind='good')} {_many(one.chunks, 'passage')}",
+            f"{badge('ready', kind='good')} {counted(one.chunks, 'passage')}",
             f'<span class="tl-date">{escape(when(one.created_at))}</span>',
             _replace(one) + _delete(one),
         ]
@@ -48,7 +48,7 @@ def listing(
     ]
     empty = f"No document has “{matching}” in its name or title. Try fewer letters."
     shown = table(["Document", "State", "Added", ""], rows, label="Documents", empty=empty)
-    total = f'<p class="tl-quiet">{_many(count, "document")} with {_many(passages, "passage")}</p>' if count else ""
+    total = f'<p class="tl-quiet">{counted(count, "document")} with {counted(passages, "passage")}</p>' if count else ""
     return f'<div data-page="{page}">{total}{shown}{_pager(page, count, of_page)}</div>'
 
 
@@ -59,8 +59,8 @@ def reader(document: DocumentSummary, passages: Sequence[Chunk], *, page: int, o
         f'<span class="tl-where">{escape(chunk.heading)}</span></p>{_paragraphs(chunk.text)}</li>'
         for chunk in passages
     )
-    facts = f"{escape(document.name)} · {_many(document.chunks, 'passage')} · "
-    facts += f"{_many(document.characters, 'character')} · added {escape(when(document.created_at))}"
+    facts = f"{escape(document.name)} · {counted(document.chunks, 'passage')} · "
+    facts += f"{counted(document.characters, 'character')} · added {escape(when(document.created_at))}"
     turn = _pager(page, document.chunks, of_page, opened=document.id)
     return (
         f'<article class="tl-reader" data-opened="{escape(document.id)}">'
@@ -79,7 +79,7 @@ def progress(names: Sequence[str], done: Sequence[Ingested], *, trouble: str = "
         word = badge("Not added", kind="bad") if trouble else badge("Queued") if n else _reading()
         items.append(f"<li>{word} <b>{escape(name)}</b></li>")
     failed = sum(each.state == "failed" for each in done)
-    told = f"{len(done)} of {_many(len(names), 'file')} read"
+    told = f"{len(done)} of {counted(len(names), 'file')} read"
     if failed:
         told += f", {failed} not added"
     if trouble:
@@ -99,7 +99,7 @@ def replaced(old: str, done: Ingested) -> str:
         said = f"{badge('Already there', kind='good')} <b>{escape(done.name)}</b> says just the same as before."
     else:
         by = "" if done.name == old else f" by <b>{escape(done.name)}</b>"
-        said = f"{badge('Replaced', kind='good')} <b>{escape(old)}</b>{by}: {_many(done.chunks, 'passage')}."
+        said = f"{badge('Replaced', kind='good')} <b>{escape(old)}</b>{by}: {counted(done.chunks, 'passage')}."
     return f'<p class="tl-outcomes" role="status">{said}</p>'
 
 
@@ -139,7 +139,7 @@ def _verdict(passages: Sequence[Passage], trial: Trial) -> str:
     if shown:
         return f"An answer would be given {shown} of these{f', and {others} from elsewhere' if others else ''}."
     if others:
-        return f"An answer would be given none of these, but {_many(others, 'passage')} from elsewhere."
+        return f"An answer would be given none of these, but {counted(others, 'passage')} from elsewhere."
     if not trial.limit:
         return "An answer would be given nothing: this assistant answers without documents."
     best = max(passage.score for passage in passages)
@@ -168,7 +168,7 @@ def _fate(passage: Passage, trial: Trial) -> str:
 
 def _outcome(file: Ingested) -> str:
     failed = file.state == "failed"
-    said = escape(file.error) if failed else f"<b>{escape(file.name)}</b> {_many(file.chunks, 'passage')}"
+    said = escape(file.error) if failed else f"<b>{escape(file.name)}</b> {counted(file.chunks, 'passage')}"
     return f"<li>{badge(WORDS[file.state], kind='bad' if failed else 'good')} {said}</li>"
 
 
@@ -206,7 +206,3 @@ def _pager(page: int, count: int, of_page: int, *, opened: str = "") -> str:
         f"<span>{first:,} to {last:,} of {count:,}</span>"
         f'<button type="button" class="tl-small" {do} data-page="{page + 1}"{on}>Next</button></p>'
     )
-
-
-def _many(n: int, what: str) -> str:
-    return f"{n:,} {what}{'' if n == 1 else 's'}"

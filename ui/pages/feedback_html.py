@@ -10,7 +10,7 @@ from feedback.search import FoundPage, FoundReply, Show
 from feedback.tables import Value
 from ui.pages.feedback_address import BASE, START, Place, link
 from ui.pages.markup import escape, lines
-from ui.pages.tables import badge, percent, version, when
+from ui.pages.tables import badge, counted, percent, version, when
 
 SHOWN = {
     Show.rated: "All rated",
@@ -40,13 +40,14 @@ def nothing(volume: Volume, *, assistant: str) -> str:
 def glance(volume: Volume, said: str) -> str:
     """The sentence that says what stands out, and the figures below it."""
     thumbs = volume.up + volume.down
+    approval = percent(volume.up / thumbs) if thumbs else "–"
     share = percent(volume.rated / volume.answers) if volume.answers else "none"
     cards = "".join(
         f"<div><dt>{label}</dt><dd>{figure}</dd><dd class='tl-quiet'>{escape(note)}</dd></div>"
         for label, figure, note in (
-            ("Approval", percent(volume.up / thumbs) if thumbs else "–", f"{volume.up} of {_some(thumbs, 'thumb')} up"),
+            ("Approval", approval, f"{volume.up} of {counted(thumbs, 'thumb')} up"),
             ("Answers", f"{volume.answers:,}", "in all"),
-            ("Rated", share, f"{_some(volume.rated, 'answer')}"),
+            ("Rated", share, f"{counted(volume.rated, 'answer')}"),
             ("Corrected", f"{volume.corrected:,}", "answers that people wrote better"),
             ("Compared", f"{volume.compared:,}", "choices between two answers"),
         )
@@ -58,7 +59,7 @@ def glance(volume: Volume, said: str) -> str:
 def breakdown(versions: Sequence[Approval], reasons: Mapping[Value, Counter[str]], *, assistant: str) -> str:
     """Approval by version, and the reasons that people gave, as bars that lead to the answers."""
     rows = [
-        _bar(version(one.adapter), one.share, percent(one.share), note=_some(one.up + one.down, "thumb"),
+        _bar(version(one.adapter), one.share, percent(one.share), note=counted(one.up + one.down, "thumb"),
              to=link(Place(version=one.adapter or BASE), assistant=assistant))
         for one in versions
     ]  # fmt: skip
@@ -170,7 +171,3 @@ def _page(label: str, number: int, at: Place, assistant: str, *, there: bool) ->
 def _short(text: str, chars: int) -> str:
     words = " ".join(text.split())
     return words if len(words) <= chars else words[: chars - 1].rstrip() + "…"
-
-
-def _some(count: int, what: str) -> str:
-    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -10,7 +10,7 @@ from feedback.tables import Value
 from retrain.traces import Learned
 from ui import privacy
 from ui.pages.markup import escape, lines, markdown
-from ui.pages.tables import badge, figures, table, version, when
+from ui.pages.tables import badge, counted, figures, table, version, when
 from ui.privacy import Scope
 from ui.sessions import GUEST_S, Caller
 
@@ -225,14 +225,10 @@ def _dialog(scope: Scope, title: str, texts: Sequence[str]) -> str:
 
 
 def _talk(found: Kept) -> str:
-    return f"{_some(found.conversations, 'conversation')} with {_some(found.messages, 'message')}"
+    return f"{counted(found.conversations, 'conversation')} with {counted(found.messages, 'message')}"
 
 
 def _feedback(found: Kept) -> str:
     counts = ((found.ratings, "rating"), (found.corrections, "correction"), (found.choices, "choice"))
-    said = ", ".join(_some(count, what) for count, what in counts)
-    return f"{said}, and {_some(found.changes, 'entry', 'entries')} that you took back or changed"
-
-
-def _some(count: int, one: str, several: str = "") -> str:
-    return f"{count} {one if count == 1 else several or f'{one}s'}"
+    said = ", ".join(counted(count, what) for count, what in counts)
+    return f"{said}, and {counted(found.changes, 'entry', 'entries')} that you took back or changed"

@@ -25,6 +25,11 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, label: str, emp
     return f'<table class="tl-table" aria-label="{escape(label)}">{inside}</table>'
 
 
+def counted(count: int, one: str, several: str = "") -> str:
+    """How many there are of something, such as "1 passage" and "2,000 passages"."""
+    return f"{count:,} {one if count == 1 else several or f'{one}s'}"
+
+
 def button(label: str, *, do: str, target: str, confirm: str = "", kind: str = "") -> str:
     """A button in a table: what to do with which id. `confirm` is asked first."""
     ask = f' data-confirm="{escape(confirm)}"' if confirm else ""

@@ -12,7 +12,7 @@ from sqlmodel import Session
 
 from assistant import records
 from assistant.citations import unsupported
-from assistant.tables import Message, Reply, ReplyState, Role
+from assistant.tables import ANSWERED, Message, Reply, ReplyState, Role
 from feedback import ratings
 from feedback.ratings import Opinion
 
@@ -33,7 +33,7 @@ class Answer:
     @property
     def finished(self) -> bool:
         """Whether there is something to rate."""
-        return bool(self.text.strip()) and self.state in (ReplyState.done, ReplyState.stopped)
+        return bool(self.text.strip()) and self.state in ANSWERED
 
     @cached_property
     def doubts(self) -> tuple[tuple[int, int], ...]:
