@@ -23,10 +23,10 @@ class Retriever(Protocol):
     """Finds what a question can be answered from; `assistant.knowledge.Knowledge` is one."""
 
     def search(
-        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
     ) -> Sequence[Passage]: ...
     def sentences(
-        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
     ) -> Sequence[Passage]: ...
     def locate(self, assistant_id: str, quote: str) -> Passage: ...
     def has_documents(self, assistant_id: str) -> bool: ...
@@ -101,10 +101,15 @@ class Grounding:
         """What suits a model of its size. Raises `ModelUnavailable`."""
         return Focus.sentences if self._engine.parameters(model) < SMALL_PARAMETERS else Focus.passages
 
-    def search(self, asked: Assistant, query: str, *, limit: int, min_score: float | None) -> Sequence[Passage]:
-        """Passages or sentences for a query, as the assistant's focus wants. Raises `ModelUnavailable`, `Conflict`."""
+    def search(
+        self, asked: Assistant, query: str, *, limit: int, min_score: float | None, document: str | None = None
+    ) -> Sequence[Passage]:
+        """Passages or sentences for a query, in all documents or in the one of an id, as the assistant's focus wants.
+
+        Raises `ModelUnavailable`, `Conflict`.
+        """
         search = self._knowledge.sentences if self.focus(asked) is Focus.sentences else self._knowledge.search
-        return search(asked.id, query, limit=limit, min_score=min_score)
+        return search(asked.id, query, limit=limit, min_score=min_score, document=document)
 
     def _retrieve(self, asked: Assistant, question: str, history: Sequence[ChatMessage]) -> Sequence[Passage]:
         query = search_query(question, history)

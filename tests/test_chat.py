@@ -27,7 +27,9 @@ class FakeKnowledge:
     def __init__(self) -> None:
         self.passages = [passage("The key is under the mat."), passage("There are two doors.", chunk="c2")]
 
-    def search(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> Sequence[Passage]:
+    def search(
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
+    ) -> Sequence[Passage]:
         assert assistant_id and query
         return [passage for passage in self.passages[:limit] if passage.score >= (min_score or 0.0)]
 

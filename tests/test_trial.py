@@ -20,7 +20,9 @@ IDS = [f"{number:032x}" for number in range(4000)]
 
 
 class NoKnowledge:
-    def search(self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None) -> Sequence[Passage]:
+    def search(
+        self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
+    ) -> Sequence[Passage]:
         raise AssertionError(f"{assistant_id} asked for {limit} of {query} from {min_score}")
 
     sentences = search

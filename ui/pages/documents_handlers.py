@@ -111,8 +111,8 @@ def search(services: Services, caller: Caller, *, assistant: str = "default", qu
     asked = _assistant(services, assistant)
     scope = _document(services, assistant, document).id if document else None
     by_sentence = services.grounding.focus(asked) is Focus.sentences
-    find = services.knowledge.sentences if by_sentence else services.knowledge.search
-    found = find(asked.id, query, limit=max(TRIAL_PASSAGES, asked.passages), min_score=0.0, document=scope)
+    most = max(TRIAL_PASSAGES, asked.passages)
+    found = services.grounding.search(asked, query, limit=most, min_score=0.0, document=scope)
     if not found:
         return html.nothing_found(in_one=bool(document))
     wanted: Sequence[Passage] = []
