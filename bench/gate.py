@@ -2,10 +2,10 @@
 
     python -m bench.gate [--models FOLDER] [--model NAME] [--work FOLDER] [--recipes wrecked clean] [--pairs 140]
 
-A simulated rater likes answers of about 25 words: of two samples of the base model to each line of `prompts.txt` the
-one nearer to that is preferred. Every recipe trains on the same pairs (a fifth of them is held out) and is put to the
-gate at two temperatures and two seeds. What ought to be rejected must be, and what is clean must pass, or the limits in
-`retrain/verdict.py` are wrong. `--work` keeps samples and runs, so that an interrupted run goes on.
+A simulated rater (`bench/preferences.py`) likes answers of about 25 words. Every recipe trains on the same pairs (a
+fifth of them is held out) and is put to the gate at two temperatures and two seeds. What ought to be rejected must be,
+and what is clean must pass, or the limits in `retrain/verdict.py` are wrong. `--work` keeps samples and runs, so that
+an interrupted run goes on.
 """
 
 import argparse
@@ -23,23 +23,15 @@ from rich.table import Table
 from assistant import adapters, models
 from assistant.batching import BatchingEngine
 from assistant.database import utc_now
-from assistant.engine import Sampling, Weights
-from assistant.prompt import encode_messages
-from feedback.claims import Kind
-from feedback.pairs import Pair, PairSet
+from bench.preferences import SYSTEM, rate, sample
+from feedback.pairs import PairSet
 from retrain.dataset import REPORT, TRAIN, freeze, read
 from retrain.gate import Effort, Subject, examine, judged
 from retrain.recipe import Recipe
-from retrain.replies import Probe, write_replies
 from retrain.training import Step, train
 from retrain.verdict import Measures
 
-PROMPTS = Path(__file__).with_name("prompts.txt")
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json"
-SYSTEM = "You are a friendly assistant who answers in one or two sentences."
-LIKED_WORDS = 25
-LEAST_DIFFERENCE = 5
-"""Words by which one answer must be nearer to what the rater likes."""
 SETTINGS = {"0.8": (0.8, 0.95, 0), "0.8 again": (0.8, 0.95, 1_000_000), "0.3": (0.3, 0.9, 0)}
 """Temperature, top_p and seed. The same with another seed shows the noise; 0.3 is an assistant's default."""
 
@@ -71,8 +63,8 @@ def main() -> None:
     with TemporaryDirectory() as temporary, Progress(console=console) as progress:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        samples = _sample(work / "samples.json", model, progress)
-        pairs = _rate(samples)[: options.pairs]
+        samples = sample(work / "samples.json", model, progress)
+        pairs = rate(samples)[: options.pairs]
         found: dict[str, Any] = {}
         for name in options.recipes:
             folder = work / name
@@ -114,57 +106,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--effort", type=int, default=24, help="prompts of each kind put to the gate")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
-
-
-def _sample(file: Path, model: str, progress: Progress) -> list[dict[str, Any]]:
-    """Two samples of the base model to each prompt; from the file if it is there."""
-    if file.exists():
-        return list(json.loads(file.read_text(encoding="utf-8")))
-    engine = BatchingEngine(file.parent)
-    tokenizer = engine.tokenizer(model)
-    asked = [_messages(line) for line in PROMPTS.read_text(encoding="utf-8").splitlines()]
-    probes = [Probe(messages=messages, ids=encode_messages(tokenizer, messages)) for messages in asked]
-    task = progress.add_task("Sampling answers", total=2 * len(probes))
-    both = []
-    for seed in (1_000, 2_000):
-        sampling = Sampling(temperature=0.8, top_p=0.95, max_new_tokens=128, seed=seed)
-        written = write_replies(
-            engine, probes, weights=Weights(model=model), sampling=sampling, on_reply=lambda: progress.advance(task)
-        )
-        both.append([reply.text for reply in written])
-    engine.close()
-    samples = [{"prompt": messages, "answers": answers} for messages, *answers in zip(asked, *both, strict=True)]
-    file.write_text(json.dumps(samples, ensure_ascii=False), encoding="utf-8")
-    return samples
-
-
-def _rate(samples: list[dict[str, Any]]) -> list[Pair]:
-    """The simulated rater's preferences."""
-    pairs = []
-    for number, sample in enumerate(samples):
-        chosen, rejected = sorted(sample["answers"], key=_dislike)
-        if _dislike(rejected) - _dislike(chosen) >= LEAST_DIFFERENCE:
-            pairs.append(
-                Pair(
-                    kind=Kind.comparison,
-                    prompt=tuple(sample["prompt"]),
-                    chosen=chosen,
-                    rejected=rejected,
-                    rows=(f"comparison:{number}",),
-                    raters=("simulated",),
-                    replies=(),
-                    conversations=(str(number),),
-                )
-            )
-    return pairs
-
-
-def _dislike(answer: str) -> int:
-    return abs(len(answer.split()) - LIKED_WORDS)
-
-
-def _messages(question: str) -> list[dict[str, str]]:
-    return [{"role": "system", "content": SYSTEM}, {"role": "user", "content": question}]
 
 
 def _train(folder: Path, name: str, model: str, progress: Progress) -> dict[str, Any]:

@@ -33,6 +33,8 @@ class Recipe:
     max_length: int = 2048
     """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0
+    fast: bool = True
+    """The same steps in less time (`retrain.log_probs`); without, TRL's trainers do everything themselves."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any], *, method: str = "dpo") -> Self:

@@ -3,7 +3,6 @@
 The trainer gets token ids and labels that are final: it encodes, cuts and packs nothing.
 """
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +10,8 @@ from datasets import Dataset
 from peft import PeftModel
 from transformers import PreTrainedTokenizerBase
 from trl import SFTConfig, SFTTrainer
+
+from retrain.batches import by_length
 
 Labelled = dict[str, list[int]]
 """A row as the trainer's collator reads it: `input_ids` and `labels`."""
@@ -32,9 +33,8 @@ def build_sft_trainer(
         max_length=None,
         packing=False,
         dataset_kwargs={"skip_prepare_dataset": True},
-        train_sampling_strategy="sequential",
     )
-    parts = by_length([labelled(row) for row in encoded], at_once=at_once, seed=seed)
+    parts = by_length([labelled(row) for row in encoded], length=_tokens, at_once=at_once, seed=seed)
     rows = [row for part in parts for row in padded(part, token=int(tokenizer.pad_token_id))]
     return SFTTrainer(model=model, args=args, train_dataset=Dataset.from_list(rows), processing_class=tokenizer)
 
@@ -51,7 +51,7 @@ def padded(part: Sequence[Labelled], *, token: int) -> list[Labelled]:
     No token sees what stands to its right, and padding has no label, so this changes nothing that is learned. It lets
     the collator find rows of one length, and so attention is plainly causal and needs no mask.
     """
-    longest = max(len(row["input_ids"]) for row in part)
+    longest = max(map(_tokens, part))
     fills = [longest - len(row["input_ids"]) for row in part]
     return [
         {"input_ids": row["input_ids"] + [token] * fill, "labels": row["labels"] + [IGNORED] * fill}
@@ -59,15 +59,5 @@ def padded(part: Sequence[Labelled], *, token: int) -> list[Labelled]:
     ]
 
 
-def by_length(rows: Sequence[Labelled], *, at_once: int, seed: int) -> list[list[Labelled]]:
-    """Rows in parts that are computed at once, each of about one length; what follows what is left to chance.
-
-    A step of training adds up several such parts, so it still sees rows of all kinds; transformers' own
-    `group_by_length` would give it rows of one length only, the longest first and plain chat last.
-    """
-    dice = random.Random(seed)
-    mixed = sorted(dice.sample(list(rows), len(rows)), key=lambda row: len(row["input_ids"]))
-    whole = len(mixed) - len(mixed) % at_once
-    parts = [mixed[start : start + at_once] for start in range(0, whole, at_once)]
-    dice.shuffle(parts)
-    return [*parts, mixed[whole:]] if mixed[whole:] else parts
+def _tokens(row: Labelled) -> int:
+    return len(row["input_ids"])

@@ -8,12 +8,12 @@ exactly what serves. Rows are encoded by `assistant.prompt`, as serving does, an
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-import trl.trainer.utils
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
@@ -22,6 +22,8 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply, encode_text
+from retrain.batches import by_length
+from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
 from retrain.sft import build_sft_trainer
@@ -166,10 +168,6 @@ def build_trainer(
     least, sequences = {"dpo": (1, 2), "kto": (2, 1), "sft": (1, 1)}[method]
     rows_at_once = _rows_at_once(recipe.batch_size, tokens=longest * sequences, least=least)
     large = rows_at_once * longest * sequences > TOKENS_AT_ONCE
-    # As on a GPU, score the positions of replies only, and not each token of the prompts against the whole vocabulary:
-    # the same numbers in two thirds of the time. TRL leaves that out for devices that recompile for each new shape. It
-    # can go when TRL asks for that instead of for Triton: `add_fused_lm_head` in trl 1.16, trl/trainer/utils.py.
-    trl.trainer.utils._use_triton = lambda _device: True
     common: dict[str, Any] = {
         "output_dir": str(folder),
         "per_device_train_batch_size": rows_at_once,
@@ -179,6 +177,7 @@ def build_trainer(
         "lr_scheduler_type": "cosine",
         "warmup_steps": 0.1,
         "seed": recipe.seed,
+        "train_sampling_strategy": "sequential",
         "use_cpu": models.device().type == "cpu",
         "bf16": models.compute_dtype() is torch.bfloat16,
         "activation_checkpointing": large or models.device().type != "cpu",
@@ -188,15 +187,18 @@ def build_trainer(
         "report_to": [],
         "disable_tqdm": True,
     }
-    if method == "sft":
-        return build_sft_trainer(model, tokenizer, encoded, settings=common)
-    common |= {"beta": recipe.beta, "max_length": recipe.max_length, "precompute_ref_log_probs": False}
-    dataset = Dataset.from_list([dict(row) for row in encoded])
-    if method == "dpo":
-        args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
-        return _DPO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
-    args = KTOConfig(**common, **kto_weights([row["label"] for row in encoded]))
-    return _KTO(model=model, args=args, train_dataset=dataset.shuffle(recipe.seed), processing_class=tokenizer)
+    with in_trl() if recipe.fast else nullcontext():
+        if method == "sft":
+            return build_sft_trainer(model, tokenizer, encoded, settings=common)
+        common |= {"beta": recipe.beta, "max_length": recipe.max_length, "precompute_ref_log_probs": recipe.fast}
+        if method == "dpo":
+            parts = by_length(encoded, length=_tokens, at_once=rows_at_once, seed=recipe.seed)
+            dataset = Dataset.from_list([dict(row) for part in parts for row in part])
+            args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
+            return _DPO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
+        dataset = Dataset.from_list([dict(row) for row in encoded]).shuffle(recipe.seed)
+        args = KTOConfig(**common, **kto_weights([row["label"] for row in encoded]))
+        return _KTO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
 
 
 def kto_weights(labels: Sequence[bool]) -> dict[str, float]:

@@ -30,7 +30,7 @@ class FakeKnowledge:
     def search(
         self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
     ) -> Sequence[Passage]:
-        assert assistant_id and query
+        assert assistant_id and query and document is None
         return [passage for passage in self.passages[:limit] if passage.score >= (min_score or 0.0)]
 
     sentences = search

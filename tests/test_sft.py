@@ -12,9 +12,10 @@ from safetensors.torch import load_file
 
 from assistant.models import load_model, load_tokenizer
 from assistant.prompt import encode_messages, encode_reply
+from retrain.batches import by_length
 from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
-from retrain.sft import IGNORED, by_length, labelled
+from retrain.sft import IGNORED, labelled
 from retrain.training import Step, build_trainer, encode_rows, load_trainable, train
 from tests.tiny import save_tiny
 
@@ -119,12 +120,12 @@ def without_padding(row: dict[str, list[int]]) -> dict[str, list[int]]:
 
 
 def test_rows_computed_at_once_are_of_one_length_and_come_in_any_order() -> None:
-    rows = [{"input_ids": [0] * length, "labels": []} for length in (*range(40), 99)]
-    parts = by_length(rows, at_once=4, seed=1)
-    lengths = [[len(row["input_ids"]) for row in part] for part in parts]
+    rows = [[0] * length for length in (*range(40), 99)]
+    parts = by_length(rows, length=len, at_once=4, seed=1)
+    lengths = [[len(row) for row in part] for part in parts]
     assert sorted(chain(*lengths)) == [*range(40), 99] and lengths != sorted(lengths) and lengths[-1] == [99]
     assert all(max(part) - min(part) == 3 for part in lengths[:-1])
-    assert parts == by_length(rows, at_once=4, seed=1) != by_length(rows, at_once=4, seed=2)
+    assert parts == by_length(rows, length=len, at_once=4, seed=1) != by_length(rows, length=len, at_once=4, seed=2)
 
 
 def test_padding_needs_no_mask_and_changes_nothing(model: str, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ class NoKnowledge:
     def search(
         self, assistant_id: str, query: str, *, limit: int, min_score: float | None = None, document: str | None = None
     ) -> Sequence[Passage]:
-        raise AssertionError(f"{assistant_id} asked for {limit} of {query} from {min_score}")
+        raise AssertionError(f"{assistant_id} asked for {limit} of {query} from {min_score} in {document}")
 
     sentences = search
 
