@@ -15,9 +15,15 @@ from retrain.dataset import LOG, PROGRESS
 
 GRACE_S = 3.0
 """How long a child may take to end when asked to, before it is killed."""
-SPINS = "20000"
-"""How often a waiting thread of its arithmetic looks again before it sleeps. To sleep at once makes training half as
-slow again; to wait much longer holds a core that chat wants."""
+TUNED = {
+    "GOMP_SPINCOUNT": "20000",
+    "MALLOC_TRIM_THRESHOLD_": str(2**33),
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TOP_PAD_": str(2**28),
+}
+"""How GNU's libraries wait and allocate in a child. A thread of its arithmetic that waits for another looks again so
+often before it sleeps: to sleep at once makes training half as slow again, to wait much longer holds a core that chat
+wants. Memory that is free again is kept for the next step, which is a tenth faster."""
 SECRETS = ("THUMBLOOP_ADMIN_PASSWORD", "THUMBLOOP_DATABASE_URL")
 
 
@@ -56,7 +62,7 @@ def spawn_worker(folder: Path) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     root = str(Path(retrain.__file__).resolve().parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment.setdefault("GOMP_SPINCOUNT", SPINS)
+    environment = {**TUNED, **environment}
     with (folder / LOG).open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "retrain.worker", str(folder.resolve())],
