@@ -22,6 +22,8 @@ class Recipe:
     loss_types: tuple[str, ...] = ("sigmoid", "sft")
     loss_weights: tuple[float, ...] = (1.0, 1.0)
     """Of DPO's losses; KTO and teaching have their own."""
+    kl: float = 0.5
+    """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     rank: int = 16
     alpha: int = 32
     variant: str = "lora"

@@ -5,7 +5,6 @@ loaded from then on. For DPO and KTO, TRL copies it to an adapter `ref` before t
 exactly what serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
@@ -22,17 +21,15 @@ from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply, encode_text
+from feedback.claims import Kind
 from retrain.batches import by_length
+from retrain.budget import Budget, Probe
 from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
-from retrain.scoring import log_likelihoods
 from retrain.sft import build_sft_trainer
 
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
-KL_PROBES = 8
-KL_TIMES = 5
-"""The distance to the reference is measured this many times in a run."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,13 +54,15 @@ def train(
     model: str,
     parent: Path | None,
     rows: Sequence[Mapping[str, Any]],
+    held_out: Sequence[Mapping[str, Any]] = (),
     recipe: Recipe,
     folder: Path,
     on_step: Callable[[Step], None],
 ) -> dict[str, Any]:
     """Train an adapter on rows in TRL's formats and save it, as PEFT does, to `folder`; what was dropped, and figures.
 
-    `model` is resolved and `parent` the folder of the adapter that serves, if any. Runs on the GPU if there is one.
+    `model` is resolved and `parent` the folder of the adapter that serves, if any. Preferences among the rows that are
+    `held_out` say when to end, and which step to keep. Runs on the GPU if there is one.
     Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if training ended in no numbers.
     """
     tokenizer = models.load_tokenizer(model)
@@ -75,11 +74,16 @@ def train(
         )
     peft_model = load_trainable(model, parent, recipe)
     trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
-    former = [row for row in encoded if not row.get("label", False)]  # with what an adapter wrote, uncorrected
-    probes = sorted(former, key=_tokens)[:KL_PROBES]  # the shortest, so that measuring costs little
+    budget = Budget(
+        peft_model,
+        _rehearsed(encoded) if method == "sft" else _preferred(tokenizer, held_out, recipe),
+        kl=None if method == "sft" else recipe.kl,
+        beta=recipe.beta,
+    )
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(_Telling(peft_model, probes, on_step))
+    trainer.add_callback(budget)
+    trainer.add_callback(_Telling(budget, on_step))
     trainer.train()
     peft_model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
     _require_numbers(peft_model)
@@ -87,8 +91,9 @@ def train(
         "rows": len(encoded),
         "too_long": too_long,
         "steps": trainer.state.global_step,
+        "steps_planned": trainer.state.max_steps,
         "train_s": round(time.monotonic() - started, 1),
-    }
+    } | ({} if budget.kept is None else {"kept_step": budget.kept.step, "kl": round(budget.kept.kl, 4)})
 
 
 def encode_rows(
@@ -109,6 +114,33 @@ def encode_rows(
         if len(ids["prompt_ids"]) + max(map(len, replies)) <= max_length:
             encoded.append(ids if method == "dpo" else {**ids, "label": row.get("label", True)})
     return encoded, len(rows) - len(encoded)
+
+
+def _rehearsed(encoded: Sequence[Mapping[str, Any]]) -> list[Probe]:
+    """Of rows for teaching those that what serves wrote itself."""
+    return [
+        Probe(prompts=(row["prompt_ids"],), replies=(row["completion_ids"],), own=(True,))
+        for row in encoded
+        if not row["label"]
+    ]
+
+
+def _preferred(
+    tokenizer: PreTrainedTokenizerBase, held_out: Sequence[Mapping[str, Any]], recipe: Recipe
+) -> list[Probe]:
+    """Held-out preferences that fit. People may have written the chosen reply; a rejected one is the model's own."""
+    probes = [
+        Probe(
+            prompts=tuple(
+                encode_messages(tokenizer, row.get(name, row["prompt"])) for name in ("prompt", "rejected_prompt")
+            ),
+            replies=tuple(encode_reply(tokenizer, row[name][-1]["content"]) for name in ("chosen", "rejected")),
+            own=(row.get("kind") != Kind.correction, True),
+        )
+        for row in held_out
+        if "rejected" in row
+    ]
+    return [probe for probe in probes if probe.tokens <= 2 * recipe.max_length]
 
 
 def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel:
@@ -226,25 +258,20 @@ def _rows_at_once(batch_size: int, *, tokens: int, least: int) -> int:
 
 
 class _Telling(TrainerCallback):  # type: ignore[misc]
-    """Tells of each step, and now and then how far the model has moved from the reference."""
+    """Tells of each step, and of what the budget found at some."""
 
-    def __init__(self, model: PeftModel, probes: Sequence[Mapping[str, Any]], on_step: Callable[[Step], None]) -> None:
-        self._model = model
-        self._probes = probes
+    def __init__(self, budget: Budget, on_step: Callable[[Step], None]) -> None:
+        self._budget = budget
         self._on_step = on_step
-        self._reference: list[list[float]] = []
         self._started = 0.0
 
     def on_train_begin(self, *_: object, **__: object) -> None:
-        self._reference = self._log_likelihoods()
         self._started = time.monotonic()
 
     def on_log(self, _args: object, state: Any, _control: object, logs: Mapping[str, float], **__: object) -> None:
         if "loss" not in logs:
             return
         left = (time.monotonic() - self._started) / state.global_step * (state.max_steps - state.global_step)
-        every = max(1, state.max_steps // KL_TIMES)
-        measured = bool(self._probes) and (state.global_step % every == 0 or state.global_step == state.max_steps)
         self._on_step(
             Step(
                 step=state.global_step,
@@ -252,34 +279,10 @@ class _Telling(TrainerCallback):  # type: ignore[misc]
                 loss=logs["loss"],
                 margin=logs.get("rewards/margins"),
                 accuracy=logs.get("rewards/accuracies", logs.get("mean_token_accuracy")),
-                kl=kl_divergence(self._reference, self._log_likelihoods()) if measured else None,
+                kl=next((each.kl for each in self._budget.checks if each.step == state.global_step), None),
                 seconds_left=round(left, 1),
             )
         )
-
-    def _log_likelihoods(self) -> list[list[float]]:
-        training = self._model.training
-        self._model.eval()
-        found = [
-            log_likelihoods(self._model, row["prompt_ids"], [row.get("rejected_ids") or row["completion_ids"]])[0]
-            for row in self._probes
-        ]
-        self._model.train(training)
-        return found
-
-
-def kl_divergence(reference: Sequence[Sequence[float]], policy: Sequence[Sequence[float]]) -> float:
-    """KL(reference ‖ policy) in nats a token, from the log-probabilities of tokens that the reference wrote.
-
-    The estimator k3, r - 1 - log r with r = policy / reference: unbiased, never negative, of low variance
-    (http://joschu.net/blog/kl-approx.html). A ratio is capped at e^20, so that one token cannot make it infinite.
-    """
-    ratios = [
-        min(new - old, 20.0)
-        for olds, news in zip(reference, policy, strict=True)
-        for old, new in zip(olds, news, strict=True)
-    ]
-    return sum(math.expm1(ratio) - ratio for ratio in ratios) / len(ratios) if ratios else 0.0
 
 
 def _require_numbers(model: PeftModel) -> None:

@@ -31,7 +31,7 @@ from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, PROGRESS, REPORT, RESULT, ROWS_OF, read, write, write_synced
+from retrain.dataset import ADAPTER, CONFIG, HELD_OUT, PROGRESS, REPORT, RESULT, ROWS_OF, read, write, write_synced
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse
 from retrain.training import Step, train
@@ -114,6 +114,7 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
                 model=config["model"],
                 parent=parent,
                 rows=rows,
+                held_out=read(folder / HELD_OUT),
                 recipe=recipe,
                 folder=target,
                 on_step=tell_step,

@@ -13,13 +13,13 @@ from assistant.errors import BadInput, ThumbloopError
 from assistant.models import load_model, load_tokenizer
 from assistant.prompt import encode_messages
 from retrain import training
+from retrain.budget import kl_divergence
 from retrain.recipe import Recipe
 from retrain.scoring import log_likelihoods
 from retrain.training import (
     Step,
     build_trainer,
     encode_rows,
-    kl_divergence,
     kto_weights,
     load_trainable,
     train,
@@ -83,7 +83,14 @@ def test_dpo_moves_the_weights_and_prefers_what_people_chose(model: str, first: 
 def test_progress_tells_every_step_and_the_growing_distance(model: str, tmp_path: Path) -> None:
     steps: list[Step] = []
     figures = train(
-        method="dpo", model=model, parent=None, rows=ROWS, recipe=RECIPE, folder=tmp_path, on_step=steps.append
+        method="dpo",
+        model=model,
+        parent=None,
+        rows=ROWS,
+        held_out=ROWS[:3],
+        recipe=RECIPE,
+        folder=tmp_path,
+        on_step=steps.append,
     )
     assert [step.step for step in steps] == [1, 2, 3] and figures["steps"] == 3
     assert steps[0].margin == 0 and steps[-1].seconds_left == 0
@@ -124,7 +131,17 @@ def test_the_second_round_begins_where_the_first_ended(model: str, first: Path, 
 
 def test_kto_learns_from_single_thumbs(model: str, tmp_path: Path) -> None:
     steps: list[Step] = []
-    train(method="kto", model=model, parent=None, rows=SINGLES, recipe=RECIPE, folder=tmp_path, on_step=steps.append)
+    opposed = [r | {"rejected_prompt": ROWS[0]["prompt"]} for r in ROWS[:3]]
+    train(
+        method="kto",
+        model=model,
+        parent=None,
+        rows=SINGLES,
+        held_out=opposed,
+        recipe=RECIPE,
+        folder=tmp_path,
+        on_step=steps.append,
+    )
     assert any(tensor.abs().max() > 0 for name, tensor in weights(tmp_path).items() if "lora_B" in name)
     assert steps[-1].kl is not None and steps[-1].kl > 0
 

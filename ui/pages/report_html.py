@@ -64,6 +64,8 @@ def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
         "train": "Preferences to train on",
         "held_out": "Kept for the test",
         "too_long": "Too long to train on",
+        "steps": "Steps trained",
+        "kept_step": "The best step, which was kept",
     }
     known = {**counts, **trained}
     return figures([(label, str(known[name])) for name, label in names.items() if name in known])

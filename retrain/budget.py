@@ -1,0 +1,160 @@
+"""How far an update goes: watched on held-out rows as it trains, ended in time, and the best step kept, not the last.
+
+What a run ends with is the step that fits held-out preferences best among those within a budget of KL to the reference.
+Rows of feedback are few and noisy, and the loss on them falls long after a model has begun to lose its language.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import fmean
+from typing import Any
+
+import torch
+from peft import PeftModel
+from torch.nn.functional import logsigmoid
+from transformers import TrainerCallback
+
+from assistant import models
+from retrain.scoring import log_likelihoods
+
+CHECKS = 8
+"""How often a run is looked at."""
+PATIENCE = 3
+"""Checks without a better one, after which a run ends."""
+MAX_TOKENS = 4096
+"""Of the probes, the shortest first: a check costs about as much as a step or two."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Probe:
+    """Held-out replies with their prompts; `own` are those that the reference wrote. Two are a pair, chosen first."""
+
+    prompts: tuple[Sequence[int], ...]
+    replies: tuple[Sequence[int], ...]
+    own: tuple[bool, ...]
+
+    @property
+    def tokens(self) -> int:
+        """All that a check of it reads."""
+        return sum(map(len, (*self.prompts, *self.replies)))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    """What a step was found to be: KL in nats a token, and DPO's loss on held-out pairs, none where there are none."""
+
+    step: int
+    kl: float
+    loss: float | None
+
+
+class Budget(TrainerCallback):  # type: ignore[misc]
+    """Looks at a run from time to time, ends it, and leaves the model as it was at its best step.
+
+    Without a budget, or without pairs to tell steps apart, it only looks, and the last step stays.
+    """
+
+    def __init__(self, model: PeftModel, probes: Sequence[Probe], *, kl: float | None, beta: float) -> None:
+        self.checks: list[Check] = []
+        self.kept: Check | None = None
+        """The check whose weights stay; step 0 if no other was as good."""
+        self._model = model
+        self._probes = shortest(probes)
+        self._kl = kl
+        self._beta = beta
+        self._reference: list[list[list[float]]] = []
+        self._weights: dict[str, torch.Tensor] = {}
+
+    def on_train_begin(self, *_: object, **__: object) -> None:
+        self._reference = self._read()
+        if self._kl is not None and self._loss(self._reference) is not None:
+            self._keep(Check(step=0, kl=0.0, loss=self._loss(self._reference)))
+
+    def on_step_end(self, _args: object, state: Any, control: Any, **__: object) -> None:
+        every = max(1, state.max_steps // CHECKS)
+        if not self._probes or (state.global_step % every and state.global_step != state.max_steps):
+            return
+        policy = self._read()
+        check = Check(step=state.global_step, kl=self._moved(policy), loss=self._loss(policy))
+        self.checks.append(check)
+        if self.kept is None or self._kl is None:
+            return
+        within = check.kl <= self._kl
+        if within and (check.loss or 0.0) < (self.kept.loss or 0.0):
+            self._keep(check)
+        since = sum(each.step > self.kept.step for each in self.checks)
+        control.should_training_stop |= not within or since >= PATIENCE
+
+    def on_train_end(self, *_: object, **__: object) -> None:
+        with torch.no_grad():
+            for name, parameter in self._model.named_parameters():
+                if name in self._weights:
+                    parameter.copy_(self._weights[name])
+
+    def _keep(self, check: Check) -> None:
+        self.kept = check
+        self._weights = {
+            name: parameter.detach().clone()
+            for name, parameter in self._model.named_parameters()
+            if parameter.requires_grad
+        }
+
+    def _read(self) -> list[list[list[float]]]:
+        """The log-probabilities of each token of each probe's replies, in the precision of training."""
+        training, device = self._model.training, models.device().type
+        self._model.eval()
+        with torch.autocast(device, models.compute_dtype(), enabled=models.compute_dtype() is not torch.float32):
+            found = [_likelihoods(self._model, probe) for probe in self._probes]
+        self._model.train(training)
+        return found
+
+    def _moved(self, policy: Sequence[Sequence[Sequence[float]]]) -> float:
+        own = [
+            (old, new)
+            for probe, olds, news in zip(self._probes, self._reference, policy, strict=True)
+            for old, new, its_own in zip(olds, news, probe.own, strict=True)
+            if its_own
+        ]
+        return kl_divergence([old for old, _ in own], [new for _, new in own])
+
+    def _loss(self, policy: Sequence[Sequence[Sequence[float]]]) -> float | None:
+        margins = [
+            (sum(news[0]) - sum(olds[0])) - (sum(news[1]) - sum(olds[1]))
+            for olds, news in zip(self._reference, policy, strict=True)
+            if len(news) == 2
+        ]
+        return -fmean(logsigmoid(self._beta * torch.tensor(margins)).tolist()) if margins else None
+
+
+def _likelihoods(model: PeftModel, probe: Probe) -> list[list[float]]:
+    first = probe.prompts[0]
+    if all(prompt == first for prompt in probe.prompts):
+        return log_likelihoods(model, first, probe.replies)
+    return [
+        log_likelihoods(model, prompt, [reply])[0] for prompt, reply in zip(probe.prompts, probe.replies, strict=True)
+    ]
+
+
+def shortest(probes: Sequence[Probe]) -> list[Probe]:
+    """The shortest probes that a check has time for, at least one."""
+    kept: list[Probe] = []
+    for probe in sorted(probes, key=lambda each: each.tokens):
+        if kept and sum(each.tokens for each in kept) + probe.tokens > MAX_TOKENS:
+            break
+        kept.append(probe)
+    return kept
+
+
+def kl_divergence(reference: Sequence[Sequence[float]], policy: Sequence[Sequence[float]]) -> float:
+    """KL(reference ‖ policy) in nats a token, from the log-probabilities of tokens that the reference wrote.
+
+    The estimator k3, r - 1 - log r with r = policy / reference: unbiased, never negative, of low variance
+    (http://joschu.net/blog/kl-approx.html). A ratio is capped at e^20, so that one token cannot make it infinite.
+    """
+    ratios = [
+        min(new - old, 20.0)
+        for olds, news in zip(reference, policy, strict=True)
+        for old, new in zip(olds, news, strict=True)
+    ]
+    return sum(math.expm1(ratio) - ratio for ratio in ratios) / len(ratios) if ratios else 0.0
