@@ -1,6 +1,6 @@
 """Whether answers are right: questions with known answers through the product's own chat, and questions without any.
 
-    python -m bench.grounding [--data FOLDER] [--setup fine-tuned] [--questions N] [--json FILE]
+    python -m bench.grounding [--data FOLDER] [--setup fine-tuned] [--questions N] [--at-once 8] [--json FILE]
 
 FOLDER (`bench/unseen`, unless another is named) holds documents and `questions.jsonl`, whose lines have `document`,
 `question` and `answer`. The documents are cut into two halves, each the documents of an assistant of its own. It is
@@ -9,6 +9,7 @@ is of replies as a reader gets them.
 
 `--setup` says what answers: `usual` (five passages of about 200 tokens, the base model), `focus` (sentences, the base
 model), `tuned-passages` (five passages, version 0), `fine-tuned` (the product's default), or the folder of an adapter.
+Given several times, they answer one after the other in one run, so that their times compare.
 """
 
 import json
@@ -85,9 +86,9 @@ class Asked:
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder with documents and questions.jsonl.")] = UNSEEN,
-    setup: Annotated[str, typer.Option(help="usual, focus, tuned-passages, fine-tuned, or an adapter's folder.")] = (
-        "fine-tuned"
-    ),
+    setup: Annotated[
+        list[str] | None, typer.Option(help="usual, focus, tuned-passages, fine-tuned, or an adapter's folder.")
+    ] = None,
     questions: Annotated[int, typer.Option(help="Ask so many of the questions; 0: all.", min=0)] = 0,
     at_once: Annotated[int, typer.Option(help="How many ask at the same time.", min=1)] = 8,
     models: Models = None,
@@ -97,16 +98,19 @@ def main(
     models = models_folder(models)
     console = Console(stderr=True)
     try:
-        asked = measure(data, setup=setup, number=questions, at_once=at_once, models=models, console=console)
+        asked = {
+            name: measure(data, setup=name, number=questions, at_once=at_once, models=models, console=console)
+            for name in setup or ["fine-tuned"]
+        }
     except ThumbloopError as exc:
         console.print(str(exc), style="red", highlight=False)
         raise typer.Exit(1) from exc
-    told = figures(asked)
-    sys.stdout.write("\n".join(f"{name:34} {value}" for name, value in told.items()) + "\n")
+    told = {name: figures(answers) for name, answers in asked.items()}
+    for name, found in told.items():
+        sys.stdout.write(f"{name}\n" + "".join(f"  {what:34} {figure}\n" for what, figure in found.items()))
     if result is not None:
-        result.write_text(
-            json.dumps({"setup": setup, "figures": told, "asked": [asdict(one) for one in asked]}, indent=1)
-        )
+        answers = {name: [asdict(one) for one in each] for name, each in asked.items()}
+        result.write_text(json.dumps({"figures": told, "asked": answers}, indent=1, ensure_ascii=False) + "\n")
 
 
 def measure(data: Path, *, setup: str, number: int, at_once: int, models: Path, console: Console) -> list[Asked]:
