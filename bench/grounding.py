@@ -16,6 +16,7 @@ import json
 import random
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -105,7 +106,7 @@ def main(
     except ThumbloopError as exc:
         console.print(str(exc), style="red", highlight=False)
         raise typer.Exit(1) from exc
-    told = {name: figures(answers) for name, answers in asked.items()}
+    told = {name: figures(each) | wrong(each) for name, each in asked.items()}
     for name, found in told.items():
         sys.stdout.write(f"{name}\n" + "".join(f"  {what:34} {figure}\n" for what, figure in found.items()))
     if result is not None:
@@ -226,6 +227,20 @@ def figures(asked: Sequence[Asked]) -> dict[str, float | int]:
         "seconds to the first token, median": round(median(one.first_token_s for one in known), 2),
         "seconds to the last, median": round(median(one.total_s for one in known), 2),
     }
+
+
+def wrong(asked: Sequence[Asked]) -> dict[str, int]:
+    """How many answerable questions were not answered right, by where the answer was lost."""
+    return dict(Counter(_lost(one) for one in asked if one.known and not one.right).most_common())
+
+
+def _lost(one: Asked) -> str:
+    if one.refused:
+        return "wrong: refused, sources at hand" if one.sources else "wrong: refused, nothing found"
+    if not any(holds(text, one.answer) for text in one.sources):
+        return "wrong: answer in none of the sources"
+    best = holds(one.sources[0], one.answer)
+    return "wrong: in the best match, not said" if best else "wrong: in another source, not said"
 
 
 def holds(text: str, answer: str) -> bool:
