@@ -69,7 +69,7 @@ def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, pairs: bool) -> F
         inputs = {"input_ids": packed.ids, "position_ids": packed.positions, "attention_mask": packed.sees}
         hidden = model.base_model(**inputs, use_cache=False).last_hidden_state[packed.predicting]
     head = model.get_output_embeddings()
-    found, likeliest = _LogProbs.apply(hidden, head.weight, head.bias, labels[asked])
+    found, likeliest = _LogProbs.apply(hidden, head.weight, head.bias, labels[asked])  # type: ignore[no-untyped-call]
     log_probs = found.new_zeros(asked.shape).masked_scatter(asked, found)
     nothing = log_probs.new_zeros(asked.shape)
     return FusedCausalLMOutput(
