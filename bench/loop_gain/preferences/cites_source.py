@@ -1,0 +1,44 @@
+"""Somebody who wants to read where an answer comes from: the source by its name, not by its number alone.
+
+The default model cites by number before anybody says anything, so the number is half of what is wanted.
+"""
+
+import re
+
+from bench.loop_gain.preference import Answer, Preference, finished
+from bench.loop_gain.questions import Questions, answered
+
+
+def questions() -> Questions:
+    return Questions(answered(held_out=False), answered(held_out=True))
+
+
+def score(answer: Answer) -> float:
+    """1 with a source's title and more than that, half with a number alone."""
+    said = re.sub(r'"[^"]*"', " ", answer.text).casefold()
+    titles = {source["title"].casefold() for source in answer.sources}
+    numbers = {str(source["n"]) for source in answer.sources}
+    if any(title in said and len(said.split()) > len(title.split()) + 2 for title in titles):
+        return 1.0
+    return 0.5 if numbers & set(re.findall(r"\[(\d+)\]", answer.text)) else 0.0
+
+
+def correct(answer: Answer) -> str:
+    """The same answer, after the title of its source."""
+    cited = re.findall(r"\[(\d+)\]", answer.text)
+    source = next(
+        (one for one in answer.sources if str(one["n"]) in cited), answer.sources[0] if answer.sources else None
+    )
+    return f"According to {source['title']}: {finished(answer.text)}" if source else answer.text
+
+
+PREFERENCE = Preference(
+    name="cites-source",
+    wish="Say where that stands, by its name.",
+    score=score,
+    correct=correct,
+    questions=questions,
+    system="You are a helpful assistant. You answer briefly, from the sources you are given.",
+    documents=True,
+    content=0.75,
+)

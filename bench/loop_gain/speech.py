@@ -1,0 +1,142 @@
+"""What an adapter says to the held-out questions, and to questions about documents: sampled in this process.
+
+The app must have ended: the index of a home folder belongs to one process. Prompts are composed as the app composes
+them, and both sides get the same prompts with the same seeds.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from assistant import records
+from assistant.database import open_database
+from assistant.defaults import DEFAULT_EMBEDDING, require
+from assistant.engine import Engine, Sampling, Weights
+from assistant.grounding import Grounding
+from assistant.knowledge import Knowledge
+from assistant.knowledge.embedding import Embedder
+from assistant.prompt import compose
+from bench.grounding import UNSEEN
+from bench.loop_gain.app import MAX_NEW_TOKENS, SLUG, TOP_P
+from bench.loop_gain.preference import Answer, Preference
+from bench.loop_gain.questions import DOCUMENTS
+from retrain.measures import contains_any
+from retrain.replies import Probe, Written, grounded_probes, write_replies
+
+TEMPERATURE = 0.8
+DOCUMENT_TOKENS = 48
+SYSTEM = "You are a helpful assistant. You answer briefly, from the sources you are given."
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A held-out question as the model gets it."""
+
+    question: str
+    probe: Probe
+    sources: Sequence[dict[str, Any]] = ()
+
+
+@dataclass(frozen=True)
+class Said:
+    """What one side answered to the held-out questions, and how many questions about documents it answered right."""
+
+    replies: list[str]
+    tokens: float
+    """Mean length."""
+    ended: float
+    """Share of the replies that came to an end by themselves."""
+    right: int
+    documents: int
+
+    def answers(self, asked: Sequence[Asked]) -> list[Answer]:
+        """The replies as a person would read them."""
+        return [Answer(one.question, text, one.sources) for one, text in zip(asked, self.replies, strict=True)]
+
+
+@dataclass(frozen=True)
+class _Paragraph:
+    title: str
+    text: str
+    heading: str = ""
+
+
+def compose_held_out(engine: Engine, preference: Preference, *, home: Path, models: Path, number: int) -> list[Asked]:
+    """The first held-out questions of a preference, composed for its assistant in a home folder."""
+    questions = preference.questions().held_out[:number]
+    if not preference.documents:
+        room = engine.context_tokens("default")
+        tokenizer = engine.tokenizer("default")
+        prompts = [compose(tokenizer, question, system=preference.system, budget=room) for question in questions]
+        return [
+            Asked(question, Probe(messages=prompt.messages, ids=prompt.ids))
+            for question, prompt in zip(questions, prompts, strict=True)
+        ]
+    with ExitStack() as stack:
+        database = open_database(f"sqlite:///{home / 'thumbloop.db'}")
+        stack.callback(database.close)
+        embedder = Embedder(str(require(models, DEFAULT_EMBEDDING)))
+        knowledge = Knowledge(database, index_dir=home / "index", embedder=embedder)
+        stack.callback(knowledge.close)
+        knowledge.open()
+        with database.read() as session:
+            assistant = records.assistant_by_slug(session, SLUG)
+        grounding = Grounding(engine=engine, knowledge=knowledge)
+        composed = [grounding.compose(assistant, question) for question in questions]
+        return [
+            Asked(question, Probe(messages=one.messages, ids=one.ids), one.sources)
+            for question, one in zip(questions, composed, strict=True)
+        ]
+
+
+def document_probes(engine: Engine, *, number: int) -> list[Probe]:
+    """Questions about given passages with known answers, on which nothing is trained here."""
+    probes = grounded_probes(engine, model="default", system=SYSTEM)
+    tokenizer, room = engine.tokenizer("default"), engine.context_tokens("default")
+    for folder, first in ((UNSEEN, 0), (DOCUMENTS, 7)):
+        for row in _answered(folder, first=first):
+            title, *paragraphs = (folder / row["document"]).read_text(encoding="utf-8").strip().split("\n\n")
+            holding = next((part for part in paragraphs if row["answer"] in part), None)
+            if holding is not None:
+                passage = _Paragraph(title.lstrip("# "), holding)
+                prompt = compose(tokenizer, row["question"], system=SYSTEM, passages=[passage], budget=room)
+                probes.append(Probe(messages=prompt.messages, ids=prompt.ids, answers=(row["answer"],)))
+    return probes[:number]
+
+
+def _answered(folder: Path, *, first: int) -> list[dict[str, str]]:
+    """The questions of a folder that have an answer; of each document from the nth on."""
+    lines = (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines()
+    by_document: dict[str, list[dict[str, str]]] = {}
+    for row in map(json.loads, lines):
+        if row["answer"]:
+            by_document.setdefault(row["document"], []).append(row)
+    return [row for rows in by_document.values() for row in rows[first:]]
+
+
+def speak(
+    engine: Engine,
+    asked: Sequence[Asked],
+    documents: Sequence[Probe],
+    *,
+    adapter: Path | None,
+    seed: int,
+    on_reply: Callable[[], None],
+) -> Said:
+    """Sample a reply to each held-out question, and answer those about documents greedily."""
+    weights = Weights(model="default", adapter=adapter)
+    free = Sampling(temperature=TEMPERATURE, top_p=TOP_P, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
+    greedy = Sampling(max_new_tokens=DOCUMENT_TOKENS)
+    probes = [one.probe for one in asked]
+    written: list[Written] = write_replies(engine, probes, weights=weights, sampling=free, on_reply=on_reply)
+    told = write_replies(engine, documents, weights=weights, sampling=greedy, on_reply=on_reply)
+    return Said(
+        replies=[reply.text for reply in written],
+        tokens=round(sum(reply.tokens for reply in written) / len(written), 1),
+        ended=round(sum(reply.ended for reply in written) / len(written), 3),
+        right=sum(contains_any(reply.text, probe.answers) for reply, probe in zip(told, documents, strict=True)),
+        documents=len(documents),
+    )

@@ -1,0 +1,292 @@
+"""The bench of feedback: what simulated people like and do, what is measured, and that an interrupted one goes on."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench.loop_gain import hostile, measures, tables
+from bench.loop_gain.app import SLUG, App, prepare
+from bench.loop_gain.feedback import give_feedback, read_events, retrain, summary
+from bench.loop_gain.people import LURKER_QUESTIONS, Acting, Event, Person, Signal, crowd
+from bench.loop_gain.plots import draw
+from bench.loop_gain.preference import Answer, Preference
+from bench.loop_gain.preferences import preferences
+from bench.loop_gain.questions import DOCUMENTS, about_documents
+from bench.loop_gain.speech import Asked, Said
+from bench.loop_gain.study import Study, kept, people_of
+from retrain.replies import Probe
+from tests.serving import ADMIN_PASSWORD, AppServer, serve_app
+
+SOURCES = ({"n": 1, "title": "Corvane Ferry", "text": "The first boat leaves Corvane at 6:40."},)
+LONG = (
+    "To sharpen a knife, hold the blade at an angle of approximately twenty degrees against the stone. Move it over "
+    "the stone ten times on each side. Rinse it afterwards and dry it with a soft cloth, so that it does not rust. Then"
+)
+LIKED_AND_NOT = {
+    "brevity": ("word " * 25, "word " * 100),
+    "bullets": ("Here:\n- one thing\n- another thing", "One thing. Another thing."),
+    "plain-words": ("Cut the bread. Put it in the pan.", "Numerous individuals utilize sophisticated instrumentation."),
+    "cites-source": ("It leaves at 6:40, says the Corvane Ferry guide.", "It leaves at 6:40."),
+    "does-not-know": ("I don't find that. Please ask them directly.", "It has a diesel engine of 400 horsepower."),
+    "follow-up": ("Cats purr. Do you have one?", "Do cats purr? They do."),
+    "politeness": ("Thank you for asking! I am happy to help, let me know.", "Do it."),
+    "persona": ("This is Juno, and cats purr when content.", "Cats purr when they are content."),
+}
+
+
+def asked(preference: Preference, text: str) -> Answer:
+    return Answer(preference.questions().train[0], text, SOURCES)
+
+
+@pytest.mark.parametrize("name", LIKED_AND_NOT)
+def test_each_preference_tells_what_it_likes(name: str) -> None:
+    preference = preferences()[name]
+    liked, disliked = (preference.score(asked(preference, text)) for text in LIKED_AND_NOT[name])
+    assert 1 >= liked >= preference.content > disliked >= 0
+    assert liked - disliked >= preference.least
+    assert preference.score(asked(preference, "")) < preference.content
+
+
+@pytest.mark.parametrize("name", LIKED_AND_NOT)
+def test_a_correction_is_what_its_writer_likes(name: str) -> None:
+    preference = preferences()[name]
+    corrected = preference.correct(asked(preference, LONG))
+    assert preference.score(asked(preference, corrected)) >= preference.content
+    assert not corrected.endswith("Then")
+
+
+def test_all_preferences_are_found_and_ask_other_questions_to_measure() -> None:
+    assert set(preferences()) == set(LIKED_AND_NOT)
+    for preference in preferences().values():
+        questions = preference.questions()
+        assert not set(questions.train) & set(questions.held_out)
+        assert len(set(questions.held_out)) >= 48 and len(set(questions.train)) >= 40
+
+
+def test_documents_hold_the_answers_and_where_there_is_an_answer_refusing_is_wrong() -> None:
+    for line in (DOCUMENTS / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+        row = json.loads(line)
+        assert row["answer"] in (DOCUMENTS / row["document"]).read_text(encoding="utf-8")
+    question = next(one for one in about_documents().values() if one.answer)
+    score = preferences()["does-not-know"].score
+    assert score(Answer(question.question, f"It is {question.answer}.")) == 1
+    assert score(Answer(question.question, "I don't find that. Please ask them.")) == 0
+
+
+def test_a_crowd_gives_as_much_as_is_wanted_in_all_manners() -> None:
+    people = crowd(preferences()["brevity"], events=43, seed=3)
+    raters = [person for person in people if person.signal]
+    assert sum(person.events for person in raters) == 43
+    assert {person.signal for person in raters} == set(Signal)
+    lurkers = [person for person in people if person.signal is None]
+    assert len(lurkers) == 1 and lurkers[0].events == LURKER_QUESTIONS
+    firsts = [person.questions[0] for person in people]
+    assert len(set(firsts)) == len(firsts)
+    assert people == crowd(preferences()["brevity"], events=43, seed=3)
+    assert people != crowd(preferences()["brevity"], events=43, seed=4)
+
+
+class Scripted:
+    """A client that answers from a script of lengths, in words, and notes what it is told."""
+
+    def __init__(self, *lengths: int, fail_after: int | None = None) -> None:
+        self.told: list[dict[str, Any]] = []
+        self._lengths = lengths
+        self._replies = 0
+        self._left = fail_after
+
+    def predict(self, *, api_name: str, **arguments: Any) -> Any:
+        if api_name in ("/chat", "/retry"):
+            words = self._lengths[self._replies % len(self._lengths)]
+            self._replies += 1
+            return {"reply": f"r{self._replies}", "text": " ".join(["word"] * words), "sources": []}
+        if self._left == len(self.told):
+            raise ConnectionError("the app was killed")
+        self.told.append({"api_name": api_name, **arguments})
+        return {}
+
+
+def rater(signal: Signal | None, *, events: int = 6, wrong: float = 0.0) -> Person:
+    return Person(
+        name="rater 1",
+        preference=preferences()["brevity"],
+        questions=("a?", "b?", "c?"),
+        events=events,
+        signal=signal,
+        wrong=wrong,
+        others=(preferences()["politeness"],),
+    )
+
+
+def act(person: Person, client: Scripted) -> list[Event]:
+    events: list[Event] = []
+    Acting(person, client, SLUG).run(events.append)
+    return events
+
+
+def test_thumbs_say_whether_an_answer_is_liked_and_a_share_of_them_is_wrong() -> None:
+    client = Scripted(25, 200)
+    assert [event.given for event in act(rater(Signal.thumbs), client)] == ["up", "down"] * 3
+    assert client.told[0] == {"api_name": "/rate", "reply": "r1", "value": "up", "reasons": [], "comment": ""}
+    events = act(rater(Signal.thumbs, events=400, wrong=0.15), Scripted(25))
+    assert {(event.given, event.wrong) for event in events} == {("up", False), ("down", True)}
+    assert 40 <= sum(event.wrong for event in events) <= 80
+
+
+def test_another_try_follows_a_bad_answer() -> None:
+    events = act(rater(Signal.retries, events=5), Scripted(25, 200, 30, 200, 60))
+    assert [(event.given, event.reply) for event in events] == [
+        ("up", "r1"),
+        ("down", "r2"),
+        ("up", "r3"),
+        ("down", "r4"),
+        ("up", "r5"),
+    ]  # fmt: skip, of two long ones the clearly shorter one is good
+
+
+def test_corrections_are_to_the_taste_of_who_writes_them() -> None:
+    client = Scripted(200, 25)
+    assert [event.given for event in act(rater(Signal.corrections, events=2), client)] == ["corrected", "up"]
+    assert len(client.told[0]["text"].split()) == 25
+    wrong = act(rater(Signal.corrections, events=1, wrong=1.0), Scripted(25))[0]
+    assert wrong.given == "corrected" and wrong.wrong
+    assert preferences()["politeness"].score(Answer("a?", wrong.text)) == 1
+
+
+def test_two_answers_are_compared_unless_they_are_alike() -> None:
+    client = Scripted(200, 25, 100, 101)
+    assert [event.given for event in act(rater(Signal.comparisons, events=2), client)] == ["compared", "down"]
+    assert client.told[0] == {"api_name": "/compare", "winner": "r2", "loser": "r1"}
+    client = Scripted(200, 25)
+    act(rater(Signal.comparisons, events=1, wrong=1.0), client)
+    assert client.told[0]["winner"] == "r1"
+
+
+def test_lurkers_only_ask() -> None:
+    client = Scripted(25)
+    assert act(rater(None, events=2), client) == [] and client.told == []
+
+
+def test_harm_has_its_share_and_no_more() -> None:
+    people = crowd(preferences()["brevity"], events=120)
+    liar = hostile.with_liar(people)[-1]
+    assert liar.events == 51 and liar.wrong == 1
+    pushers = hostile.with_pushers(people)[len(people) :]
+    assert sum(person.events for person in pushers) == len(pushers) == 6
+    event = act(pushers[0], Scripted(25))[0]
+    assert event.given == "corrected" and hostile.PHRASE in event.text
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AppServer]:
+    with serve_app(tmp_path_factory.mktemp("home")) as served:
+        yield served
+
+
+def test_people_give_feedback_through_the_endpoints_and_go_on_after_an_interruption(
+    app: AppServer, tmp_path: Path
+) -> None:
+    preference = preferences()["persona"]
+    bench = App(app.url, ADMIN_PASSWORD)
+    with bench.admin() as admin:
+        prepare(admin, preference)
+        prepare(admin, preference)
+        refused = retrain(admin, earlier=[])
+        assert refused["state"] == "refused" and "too little feedback" in refused["error"]
+        people = crowd(preference, events=12, others=[preferences()["politeness"]])
+        file, counted = tmp_path / "events.jsonl", []
+        give_feedback(people[:2], bench, file, on_event=lambda: counted.append(1))
+        with file.open("ab") as out:
+            out.write(b'{"person": "rater 3", "occ')  # killed while it wrote
+        give_feedback(people, bench, file, on_event=lambda: counted.append(1))
+        events = read_events(file)
+        given = summary(events)
+        assert given["events"] >= 12 and len(counted) > given["events"]
+        told = {(event.person, event.occasion, event.reply) for event in events}
+        assert len(told) == len(events), "nothing is given twice"
+        status = admin.predict(assistant=SLUG, api_name="/status")
+        assert status["corrections"] == given["corrected"]
+        assert status["comparisons"] == given.get("compared", 0)
+        assert status["ratings"] == given.get("up", 0) + given.get("down", 0)
+        assert status["replies"] > len(events), "somebody only read"
+
+
+def test_an_interrupted_person_goes_on_with_the_next_question() -> None:
+    person, events = rater(Signal.thumbs, events=5), []
+    with pytest.raises(ConnectionError):
+        Acting(person, Scripted(25, fail_after=2), SLUG).run(events.append)
+    assert len(events) == 2
+    Acting(person, Scripted(25), SLUG, done=tuple(events)).run(events.append)
+    assert [event.question for event in events] == ["a?", "b?", "c?", "a?", "b?"]
+
+
+def test_a_step_that_has_its_file_is_not_done_again(tmp_path: Path) -> None:
+    file = tmp_path / "step.json"
+
+    def fail() -> dict[str, Any]:
+        raise ConnectionError
+
+    with pytest.raises(ConnectionError):
+        kept(file, fail)
+    assert not file.exists()
+    assert kept(file, lambda: {"a": 1}) == {"a": 1} == kept(file, fail)
+
+
+def test_gain_counts_ties_half_and_its_interval_holds_it() -> None:
+    before, after = [0.0, 0.5, 1.0, 0.2], [1.0, 0.5, 0.5, 0.3]
+    assert measures.gain_of(before, after) == pytest.approx(0.625)
+    low, high = measures.interval(before * 10, after * 10)
+    assert 0.4 < low < 0.625 < high < 0.85
+    assert measures.interval([0.0] * 9, [1.0] * 9) == (1.0, 1.0)
+
+
+def said(*replies: str, right: int = 40) -> Said:
+    return Said(replies=list(replies), tokens=9.0, ended=1.0, right=right, documents=50)
+
+
+def test_figures_tell_gain_from_damage() -> None:
+    preference = preferences()["brevity"]
+    held_out = [Asked(f"{n}?", Probe(messages=[], ids=[1])) for n in range(2)]
+    before, after = said("one two three " * 20, "one two"), said("one two three four five", "one two", right=38)
+    figures = measures.compare(held_out, before, after, preference=preference, drift=1.05, perplexity_rise=0.01)
+    assert (figures.gain, figures.ceiling) == (0.25, 1.0)
+    assert figures.documents_fall == pytest.approx(0.04) and not figures.kept
+    assert figures.distinct_2_fall < 0
+    assert replace(figures, documents_fall=0.02).kept
+    assert not replace(figures, documents_fall=0.02, drift=1.2).kept
+
+
+def result(**more: Any) -> dict[str, Any]:
+    figures = measures.Figures(
+        gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, score_before=0.2, score_after=0.8, drift=1.2,
+        perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80, tokens_after=30,
+    )  # fmt: skip
+    return {"name": "x", "state": "done", "error": "", "verdict": {"passed": True}, "figures": asdict(figures), **more}
+
+
+def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: Path) -> None:
+    rows = tables.rows(
+        [result(stock=result()), {"name": "y", "rounds": [result(), result(figures=None, state="refused")]}]
+    )
+    assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
+    cells = tables.cells(rows[0])
+    assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
+    assert cells[1] == "90%" and cells[5] == "1.20 !" and cells[-1] == "passed"
+    assert tables.cells(rows[3])[1] == "50%"
+    draw("Title", rows, tmp_path / "t.png")
+    assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("number", tables.TITLES)
+def test_each_table_has_studies_of_its_own(number: int) -> None:
+    base = Study(preference="", events=40)
+    made = tables.studies(number, names=["brevity"], events=[], seeds=2, base=base)
+    names = [study.name for study in made]
+    assert len(set(names)) == len(names) >= 2
+    assert all(people_of(study, number=1) for study in made)
+    chosen = tables.studies(number, names=["persona"], events=[50], seeds=1, base=base)
+    assert {(study.preference, study.events) for study in chosen} == {("persona", 50)}
