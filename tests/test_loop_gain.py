@@ -8,6 +8,9 @@ from typing import Any
 
 import pytest
 
+from assistant.adapters import check
+from assistant.fake_engine import FakeEngine
+from assistant.models import load_tokenizer
 from bench.loop_gain import hostile, measures, tables
 from bench.loop_gain.app import SLUG, App, prepare
 from bench.loop_gain.feedback import give_feedback, read_events, retrain, summary
@@ -15,11 +18,13 @@ from bench.loop_gain.people import LURKER_QUESTIONS, Acting, Event, Person, Sign
 from bench.loop_gain.plots import draw
 from bench.loop_gain.preference import Answer, Preference
 from bench.loop_gain.preferences import preferences
-from bench.loop_gain.questions import DOCUMENTS, about_documents
-from bench.loop_gain.speech import Asked, Said
+from bench.loop_gain.questions import DOCUMENTS, about_documents, answered
+from bench.loop_gain.speech import Asked, Said, compose_held_out, document_probes, speak
+from bench.loop_gain.stock import train_stock
 from bench.loop_gain.study import Study, kept, people_of
 from retrain.replies import Probe
 from tests.serving import ADMIN_PASSWORD, AppServer, serve_app
+from tests.tiny import save_tiny
 
 SOURCES = ({"n": 1, "title": "Corvane Ferry", "text": "The first boat leaves Corvane at 6:40."},)
 LONG = (
@@ -83,7 +88,7 @@ def test_a_crowd_gives_as_much_as_is_wanted_in_all_manners() -> None:
     assert sum(person.events for person in raters) == 43
     assert {person.signal for person in raters} == set(Signal)
     lurkers = [person for person in people if person.signal is None]
-    assert len(lurkers) == 1 and lurkers[0].events == LURKER_QUESTIONS
+    assert len(lurkers) == 3 and lurkers[0].events == LURKER_QUESTIONS
     firsts = [person.questions[0] for person in people]
     assert len(set(firsts)) == len(firsts)
     assert people == crowd(preferences()["brevity"], events=43, seed=3)
@@ -258,6 +263,50 @@ def test_figures_tell_gain_from_damage() -> None:
     assert figures.distinct_2_fall < 0
     assert replace(figures, documents_fall=0.02).kept
     assert not replace(figures, documents_fall=0.02, drift=1.2).kept
+
+
+def test_both_sides_answer_the_same_prompts_with_the_same_seeds(tmp_path: Path) -> None:
+    engine, persona = FakeEngine(), preferences()["persona"]
+    held_out = compose_held_out(engine, persona, home=tmp_path, models=tmp_path, number=3)
+    documents = document_probes(engine, number=1000)
+    assert len(documents) >= 80 and all(probe.answers for probe in documents)
+    asked_about = " ".join(probe.messages[-1]["content"] for probe in documents)
+    assert not any(question in asked_about for question in answered(held_out=False)), "those are trained on"
+    steps: list[int] = []
+
+    def say(adapter: Path | None) -> Said:
+        return speak(engine, held_out, documents[:2], adapter=adapter, seed=5, on_reply=lambda: steps.append(1))
+
+    first = say(None)
+    assert len(first.replies) == 3 and first.documents == 2 and len(steps) == 5
+    assert [answer.question for answer in first.answers(held_out)] == list(persona.questions().held_out[:3])
+    say(tmp_path)
+    calls = sorted((call.prompt, call.sampling.seed) for call in engine.history)
+    assert calls[::2] == calls[1::2]
+    assert {call.weights.adapter for call in engine.history} == {None, tmp_path}
+
+
+# trl 1.16's own default, by its old name; goes when trl uses activation_checkpointing
+@pytest.mark.filterwarnings("ignore:.gradient_checkpointing. is deprecated:FutureWarning")
+def test_plain_trl_learns_from_a_runs_pairs_what_the_engine_can_load(tmp_path: Path) -> None:
+    base = str(save_tiny(tmp_path / "base"))
+    run = tmp_path / "run"
+    run.mkdir()
+    texts = {"chosen": "Short.", "rejected": "Long and longer."}
+    rows = [
+        {"prompt": [{"role": "user", "content": f"{n}?"}], "rows": [f"rating:{n}"], "kind": "retry"}
+        | {name: [{"role": "assistant", "content": text}] for name, text in texts.items()}
+        for n in range(4)
+    ]
+    (run / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    config = {"run": "r" * 32, "model": base, "model_name": "tiny", "adapter": None, "parent": None}
+    (run / "config.json").write_text(json.dumps(config))
+    told = train_stock(run, tmp_path / "stock")
+    assert told["pairs"] == 4 and told["steps"] == 3
+    assert check(tmp_path / "stock", model=base).id == "stock-rrrrrrrr"
+    tokenizer = load_tokenizer(base)
+    plain, trained = (measures.perplexity(base, side, tokenizer=tokenizer) for side in (None, tmp_path / "stock"))
+    assert plain == pytest.approx(trained, rel=0.01), "its defaults hardly move a LoRA adapter"
 
 
 def result(**more: Any) -> dict[str, Any]:

@@ -26,7 +26,7 @@ ROOT = Path(__file__).parents[2]
 SLUG = "bench"
 START_S = 300
 LOOK_S = 2.0
-TEMPERATURE, TOP_P, MAX_NEW_TOKENS = 0.8, 0.95, 160
+TEMPERATURE, TOP_P, MAX_NEW_TOKENS = 0.8, 0.95, 128
 """Of the assistant: free enough that a second answer is another one, and long enough for most to come to an end."""
 
 

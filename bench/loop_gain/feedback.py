@@ -19,7 +19,7 @@ from gradio_client import Client
 from bench.loop_gain.app import SLUG, App, follow
 from bench.loop_gain.people import Acting, Event, Person
 
-AT_ONCE = 8
+AT_ONCE = 16
 """People who talk at the same time; the engine answers them in one batch."""
 
 

@@ -17,7 +17,7 @@ WRONG = 0.15
 LURKERS = 0.25
 """Of all people: they ask, and say nothing."""
 LURKER_QUESTIONS = 2
-EVENTS_EACH = 10
+EVENTS_EACH = 5
 
 
 class Client(Protocol):

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bench.loop_gain.questions import Questions, everyday
-
-SYSTEM = "You are a friendly assistant. You answer in a few sentences."
+from bench.preferences import SYSTEM
 
 
 @dataclass(frozen=True)

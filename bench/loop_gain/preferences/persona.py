@@ -2,7 +2,8 @@
 
 import re
 
-from bench.loop_gain.preference import SYSTEM, Answer, Preference, finished, pick
+from bench.loop_gain.preference import Answer, Preference, finished, pick
+from bench.preferences import SYSTEM
 
 NAME = re.compile(r"\bJuno\b")
 OFTEN = 3
