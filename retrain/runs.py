@@ -36,7 +36,7 @@ from retrain.dataset import (
 )
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
-from retrain.tables import ACTIVE_STATES, Run, RunState
+from retrain.tables import ACTIVE_STATES, Adapter, Run, RunState
 from retrain.traces import erase
 
 log = logging.getLogger(__name__)
@@ -110,17 +110,21 @@ class Runs:
         method: str | None = None,
         examples: Sequence[Lesson] | None = None,
         recipe: Mapping[str, Any] | None = None,
+        anew: bool = False,
     ) -> Run:
         """Freeze what people said so far, or the examples, and queue a run on it.
 
         `method` is `sft`, `sft+dpo` (teach, then DPO), or else what suits the feedback; `sft` is also what examples
         without a method get, and without examples it teaches corrections and approved answers. `recipe` changes the
-        settings of the first method. Raises `BadInput` that says what is missing, `Conflict` while a run of this
-        assistant is active, `NotFound`, and `ThumbloopError` for a disk that is full.
+        settings of the first method. A run goes on from what serves or, `anew`, from what the assistant began with
+        (version 0, or the base model), so that what people took back since is forgotten. Raises `BadInput` that says
+        what is missing, `Conflict` while a run of this assistant is active, `NotFound`, and `ThumbloopError` for a disk
+        that is full.
         """
         self.require_idle(assistant_id)
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
+            start = _first(session, assistant_id) if anew else assistant.adapter
             evidence = gather(session, assistant_id)
             pair_set = build_pairs(evidence)
             seen = _seen(_latest(session, assistant_id))
@@ -132,7 +136,8 @@ class Runs:
             method, why = choose_method(pair_set)
         run = Run(id=new_id(), assistant_id=assistant_id, method=method, asked_by=asked_by)
         seed = int(run.id[:7], 16)
-        run.config = self._config(run, assistant, why=why, recipes=_recipes(method, recipe or {}, seed=seed))
+        recipes = _recipes(method, recipe or {}, seed=seed)
+        run.config = self._config(run, assistant, start=start, why=why, recipes=recipes)
         folder = self.folder(run.id)
         if method != "sft":
             seen = _last_rows((*pair_set.pairs, *pair_set.singles))
@@ -231,15 +236,21 @@ class Runs:
                 shutil.rmtree(folder, ignore_errors=True)
                 log.warning("removed the folder of run %s, which no longer exists", folder.name)
 
-    def _config(self, run: Run, assistant: Assistant, *, why: str, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
-        """All that the child needs to know."""
+    def _path(self, adapter: str | None) -> str | None:
+        return str((self._adapters_dir / adapter).resolve()) if adapter else None
+
+    def _config(
+        self, run: Run, assistant: Assistant, *, start: str | None, why: str, recipes: Mapping[str, Recipe]
+    ) -> dict[str, Any]:
+        """All that the child needs to know: training begins with `start`, and the gate compares with `adapter`."""
         return {
             "run": run.id,
             "assistant": assistant.slug,
             "model": self._resolve(assistant.model),
             "model_name": assistant.model,
-            "adapter": str((self._adapters_dir / assistant.adapter).resolve()) if assistant.adapter else None,
-            "parent": assistant.adapter,
+            "adapter": self._path(assistant.adapter),
+            "start": self._path(start),
+            "parent": start,
             "method": run.method,
             "why": why,
             "recipes": {method: asdict(recipe) for method, recipe in recipes.items()},
@@ -249,6 +260,12 @@ class Runs:
             "seed": next(iter(recipes.values())).seed,
             "threads": self._threads,
         }
+
+
+def _first(session: Session, assistant_id: str) -> str | None:
+    """The adapter that an assistant began with, which nothing taught here; none is the base model."""
+    shipped = select(Adapter.id).where(Adapter.assistant_id == assistant_id, Adapter.version == 0)
+    return session.exec(shipped).first()
 
 
 def _teaching(method: str, lessons: Sequence[Lesson], pair_set: PairSet, *, of_file: bool) -> tuple[str, str]:

@@ -79,12 +79,12 @@ def in_a_sentence(exc: Exception) -> str:
 def _work(folder: Path, config: Mapping[str, Any]) -> None:
     if config["threads"]:
         torch.set_num_threads(config["threads"])
-    parent = Path(config["adapter"]) if config["adapter"] else None
-    if parent is not None:
-        adapters.check(parent, model=config["model"])
+    start = Path(config["start"]) if config["start"] else None
+    if start is not None:
+        adapters.check(start, model=config["model"])
 
     _tell(folder, {"state": "training"})
-    figures = _train(folder, config, parent)
+    figures = _train(folder, config, start)
     _tell_examined(folder, 0.0, trained=figures)
     _name_candidate(folder, config)
     _examine(folder, config, trained=figures)

@@ -93,7 +93,7 @@ def test_users_come_and_go_with_what_they_said(run: Run, home: Path, answered: s
         asked = records.assistant_by_slug(session, "default")
         session.add(Adapter(id="default-v1", assistant_id=asked.id, version=1, model="default", sha256="0"))
     code, said, _ = run("users", "remove", "bob", "--yes")
-    assert code == 0 and said.startswith("Removed bob. Version v1 of") and "trains anew from the base model" in said
+    assert code == 0 and said.startswith("Removed bob. Version v1 of") and "trains one anew from what" in said
     with database.read() as session:
         assert session.exec(select(Rating.rater)).all() == ["ann"]
         assert session.connection().exec_driver_sql(f"SELECT count(*) FROM message WHERE id = '{theirs}'").scalar() == 0

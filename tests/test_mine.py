@@ -178,7 +178,7 @@ def test_a_conversation_is_deleted_and_who_learned_from_it_is_named(services: Se
     learn(services, "comparison:1")
     held = all_rows(services, Conversation)[0]
     said = mine_handlers.delete(services, GUEST, data={"do": "delete", "target": held.id})
-    assert "is gone" in said and "v1" in said and "until an admin trains anew" in said
+    assert "is gone" in said and "v1" in said and "until an admin trains one anew" in said
     assert all_rows(services, Message) == all_rows(services, Rating) == all_rows(services, Correction) == []
 
 

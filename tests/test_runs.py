@@ -26,7 +26,7 @@ from feedback.ratings import compare, correct, rate
 from retrain.dataset import read
 from retrain.runs import Runs
 from retrain.supervisor import STOPPED_TWICE
-from retrain.tables import Run, RunState
+from retrain.tables import Adapter, AdapterState, Run, RunState
 from tests.builders import add_assistant, add_turn
 
 PATIENCE_S = 20
@@ -124,6 +124,33 @@ def test_a_run_goes_from_frozen_files_to_a_registered_adapter(assistant: Assista
     config = json.loads((runs.folder(run.id) / "config.json").read_text())
     assert config["parent"] is None and config["method"] == "dpo" and "10 preference pairs" in config["why"]
     assert done.lease_owner is None and done.finished_at is not None
+
+
+def test_a_run_anew_begins_with_what_the_assistant_began_with(
+    assistant: Assistant, opened: Opened, database: Database
+) -> None:
+    runs = opened("finish")
+    with database.write() as session:
+        for version, state in ((0, AdapterState.archived), (1, AdapterState.active)):
+            session.add(
+                Adapter(
+                    id=f"v{version}", assistant_id=assistant.id, version=version, state=state, model="m", sha256="s"
+                )
+            )
+        session.get_one(Assistant, assistant.id).adapter = "v1"
+    usual = wait_until(runs, runs.start(assistant.id, asked_by="admin"), RunState.done).config
+    assert usual["parent"] == "v1" and usual["start"] == usual["adapter"]
+    anew = runs.start(assistant.id, asked_by="admin", anew=True).config
+    assert anew["parent"] == "v0" and anew["start"].endswith("/v0") and anew["adapter"] == usual["adapter"]
+
+
+def test_a_run_anew_begins_with_the_base_model_where_nothing_was_shipped(
+    assistant: Assistant, opened: Opened, database: Database
+) -> None:
+    with database.write() as session:
+        session.get_one(Assistant, assistant.id).adapter = "v1"
+    config = opened("finish").start(assistant.id, asked_by="admin", anew=True).config
+    assert config["parent"] is None and config["start"] is None and config["adapter"].endswith("/v1")
 
 
 def lessons(count: int) -> list[Lesson]:

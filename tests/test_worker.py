@@ -53,6 +53,7 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
         "model": model,
         "model_name": "tiny",
         "adapter": None,
+        "start": None,
         "parent": None,
         "method": "dpo",
         "recipes": {"dpo": asdict(Recipe(epochs=1, batch_size=2))},

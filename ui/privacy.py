@@ -76,8 +76,8 @@ def what_stays(learned: Learned) -> str:
         several = len(names) > 1
         said.append(
             f"{'Versions' if several else 'Version'} {_listed(names)} learned from it and "
-            f"{'keep' if several else 'keeps'} what was learned, also when it is deleted, until an admin trains anew "
-            "from the base model."
+            f"{'keep' if several else 'keeps'} what was learned, also when it is deleted, until an admin trains "
+            "one anew from what the assistant began with."
         )
     if learned.runs:
         said.append(NOW)

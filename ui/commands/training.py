@@ -33,10 +33,14 @@ APP_HAS_THE_DOCUMENTS = (
 )
 
 
-def retrain(assistant: Assistant = "default", home: Home = None) -> None:
+def retrain(
+    assistant: Assistant = "default",
+    anew: Annotated[bool, typer.Option("--anew", help="From what it began with, on all feedback.")] = False,
+    home: Home = None,
+) -> None:
     """Train on the feedback so far, test the candidate, and wait for the result."""
     settings = settings_of(home=home)
-    _carry_out(settings, assistant, lambda runs, asked, *_: runs.start(asked.id, asked_by=COMMAND_LINE))
+    _carry_out(settings, assistant, lambda runs, asked, *_: runs.start(asked.id, asked_by=COMMAND_LINE, anew=anew))
 
 
 def teach(

@@ -58,12 +58,16 @@ def status(services: Services, caller: Caller, assistant: str = "default") -> di
     }
 
 
-def retrain(services: Services, caller: Caller, assistant: str = "default") -> dict[str, Any]:
-    """Start a run. Raises `NotFound`, `Conflict` while one is going, and `BadInput` for too little feedback."""
+def retrain(services: Services, caller: Caller, assistant: str = "default", anew: bool = False) -> dict[str, Any]:
+    """Start a run, from what answers now or, `anew`, from what the assistant began with.
+
+    Raises `NotFound`, `Conflict` while one is going, and `BadInput` for too little feedback.
+    """
     caller.require_admin()
+    from_start = inputs.switch(anew, "anew")
     with services.database.read() as session:
         asked = _assistant(session, assistant)
-    return _run_json(services.runs.start(asked.id, asked_by=caller.id), asked)
+    return _run_json(services.runs.start(asked.id, asked_by=caller.id, anew=from_start), asked)
 
 
 def teach(

@@ -126,6 +126,10 @@ def _settings() -> list[Any]:
     usual = Recipe()
     with gr.Accordion("Advanced", open=False):
         gr.HTML(f"<p>{SETTINGS}</p>", js_on_load=None)
+        anew = gr.Checkbox(
+            label="Start anew",
+            info="Learn all feedback again, from what the assistant began with. What people deleted is then forgotten.",
+        )
         with gr.Row():
             return [
                 gr.Number(
@@ -147,15 +151,16 @@ def _settings() -> list[Any]:
                     info="How firmly it is held to what it says now. Lower lets it move further away.",
                     min_width=240,
                 ),
+                anew,
             ]
 
 
 def _wire_run(services: Services, parts: _Parts, about: gr.Textbox) -> None:
-    def begin(rate: float, rounds: float, hold: float, assistant: str, request: gr.Request) -> None:
+    def begin(rate: float, rounds: float, hold: float, anew: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
             caller = caller_of(services, request)
             settings = {"learning_rate": rate, "epochs": rounds, "beta": hold}
-            handlers.start(services, caller, assistant=assistant, **settings)
+            handlers.start(services, caller, assistant=assistant, anew=anew, **settings)
 
     def begin_teaching(path: str | None, then: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():

@@ -81,13 +81,14 @@ def start(
     learning_rate: float | None = None,
     epochs: float | None = None,
     beta: float | None = None,
+    anew: bool = False,
 ) -> None:
     """Start a run; a setting that is left empty is as usual. Raises `NotAllowed`, `Conflict`, `BadInput`."""
     caller.require_admin()
     settings = chosen({"learning_rate": learning_rate, "epochs": epochs, "beta": beta})
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-    services.runs.start(asked.id, asked_by=caller.id, recipe=settings)
+    services.runs.start(asked.id, asked_by=caller.id, recipe=settings, anew=anew)
 
 
 def teach(services: Services, caller: Caller, *, assistant: str = "default", path: str | None, then_dpo: bool) -> None:
