@@ -48,7 +48,7 @@ def digest(folder: Path) -> str:
             content = (folder / name).read_bytes()
         except OSError as exc:
             raise AdapterRefused(
-                f"Adapter {folder.name} has no readable {name}. Restore its folder from a backup, or train it again."
+                f"Version {folder.name} has no readable {name}. Restore its folder from a backup, or train it again."
             ) from exc
         total.update(f"{name} {len(content)} ".encode() + content)
     return total.hexdigest()
@@ -71,11 +71,11 @@ def read_manifest(folder: Path) -> Manifest:
         return Manifest.model_validate_json((folder / MANIFEST).read_text(encoding="utf-8"))
     except OSError as exc:
         raise AdapterRefused(
-            f"There is no adapter in {folder.name}: its manifest is missing. Choose another version, or train again."
+            f"Version {folder.name} is not whole: its manifest is missing. Choose another version, or train again."
         ) from exc
     except (ValidationError, ValueError) as exc:
         raise AdapterRefused(
-            f"The manifest of adapter {folder.name} is damaged. "
+            f"The manifest of version {folder.name} is damaged. "
             "Restore its folder from a backup, or choose another version."
         ) from exc
 
@@ -88,22 +88,22 @@ def check(folder: Path, *, model: str) -> Manifest:
     manifest = read_manifest(folder)
     if digest(folder) != manifest.sha256:
         raise AdapterRefused(
-            f"Adapter {folder.name} was changed or damaged since it was made: its hash is wrong. "
+            f"Version {folder.name} was changed or damaged since it was made: its hash is wrong. "
             "Restore its folder from a backup, or choose another version."
         )
     if model_fingerprint(model) != manifest.model_sha256:
         raise AdapterRefused(
-            f"Adapter {folder.name} was made for another model ({manifest.model}). "
-            "Give the assistant that model again, or train an adapter on the new one."
+            f"Version {folder.name} was made for another model ({manifest.model}). "
+            "Give the assistant that model again, or retrain with the new one."
         )
     try:
         with safe_open(folder / WEIGHTS, framework="pt") as weights:
             names = list(weights.keys())
         kind = json.loads((folder / CONFIG).read_text(encoding="utf-8")).get("peft_type")
     except (SafetensorError, ValueError, AttributeError) as exc:
-        raise AdapterRefused(f"Adapter {folder.name} is not in PEFT's safetensors format. Train it again.") from exc
+        raise AdapterRefused(f"Version {folder.name} is not in PEFT's safetensors format. Train it again.") from exc
     if kind != "LORA" or not names:
-        raise AdapterRefused(f"Adapter {folder.name} is not a LoRA adapter. Choose another version, or train one.")
+        raise AdapterRefused(f"Version {folder.name} is no adapter of the LoRA kind. Choose another, or train one.")
     return manifest
 
 

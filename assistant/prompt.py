@@ -74,8 +74,8 @@ def compose(
     prompt = encoded((), 0)
     if len(prompt.ids) > budget:
         raise BadInput(
-            f"The message is too long: with the assistant's instructions it has {len(prompt.ids)} tokens, "
-            f"and {budget} fit. Shorten it, or add the text as a document and ask about that."
+            f"The message is too long: with the assistant's instructions it has {len(prompt.ids)} words and parts of "
+            f"words (tokens), and {budget} fit. Shorten it, or add the text as a document and ask about that."
         )
     for used in range(1, len(passages) + 1):
         fuller = encoded((), used)

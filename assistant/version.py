@@ -204,7 +204,7 @@ def load_merged(path: str, adapter: Path | None, *, dtype: torch.dtype, device: 
         merged: PreTrainedModel = PeftModel.from_pretrained(base, str(adapter)).merge_and_unload(safe_merge=True)
     except Exception as exc:  # its shapes do not fit, its numbers are not numbers, and so on
         raise AdapterRefused(
-            f"Adapter {adapter.name} cannot be merged into its model: {str(exc).splitlines()[0]} "
+            f"Version {adapter.name} cannot be merged into its model: {str(exc).splitlines()[0]} "
             "Choose another version, or train again."
         ) from exc
     return merged.to(dtype=dtype).eval()

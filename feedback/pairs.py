@@ -17,16 +17,16 @@ from feedback.tables import IMPORTER
 LEFT_OUT = {
     "tie": "both answers were called equally good",
     "contradicted": "people contradict each other",
-    "overruled": "a more trusted signal says otherwise",
-    "duplicate": "the pair is already there",
+    "overruled": "something that counts more says otherwise",
+    "duplicate": "the same preference is already there",
     "different_prompt": "the two answers were given different sources",
     "identical": "both texts are the same",
-    "white_space": "the texts differ only in white space",
+    "white_space": "the texts differ only in spaces and line breaks",
     "truncated": "the texts differ only in length",
     "near_identical": "the texts are nearly the same",
     "unfinished": "the better answer was stopped before its end",
-    "prompt_share": "one prompt has enough pairs",
-    "rater_share": "one person has given their share of the pairs",
+    "prompt_share": "one question has enough preferences",
+    "rater_share": "one person has given their share of the preferences",
     "by_admin": "an admin leaves it out of training",
 }
 """Why something that people said makes no pair, and no single."""

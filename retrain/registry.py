@@ -173,7 +173,7 @@ class Registry:
         with self._database.write() as session:
             adapter = _adapter(session, adapter_id)
             if adapter.state in (AdapterState.active, AdapterState.archived):
-                raise Conflict(f"Adapter {adapter_id} is {adapter.state}, so it cannot be rejected. Roll back instead.")
+                raise Conflict(f"Version {adapter_id} is {adapter.state}, so it cannot be rejected. Roll back instead.")
             adapter.state = AdapterState.rejected
             session.add(adapter)
             assistant = assistant_by_id(session, adapter.assistant_id)
@@ -247,7 +247,7 @@ class Registry:
             manifest = folders.check(folder, model=self._resolve(assistant.model))
             if manifest.sha256 != adapter.sha256:
                 raise AdapterRefused(
-                    f"The files of adapter {adapter.id} are whole, but not the ones that were registered. "
+                    f"The files of version {adapter.id} are whole, but not the ones that were registered. "
                     "Restore its folder from a backup, or choose another version."
                 )
         self._engine.load(Weights(model=assistant.model, adapter=folder))
@@ -299,13 +299,13 @@ def _row(manifest: folders.Manifest, assistant: Assistant, *, passed: bool) -> A
 
 def _require_promotable(adapter: Adapter) -> None:
     if adapter.state == AdapterState.rejected:
-        raise Conflict(f"Adapter {adapter.id} was rejected, so it cannot serve. Collect more feedback and retrain.")
+        raise Conflict(f"Version {adapter.id} was rejected, so it cannot serve. Collect more feedback and retrain.")
 
 
 def _require_triable(adapter: Adapter) -> None:
     _require_promotable(adapter)
     if adapter.state == AdapterState.active:
-        raise Conflict(f"Adapter {adapter.id} answers everything already. Choose another version to try.")
+        raise Conflict(f"Version {adapter.id} answers everything already. Choose another version to try.")
 
 
 def _rows_trained_on(run_folder: Path) -> list[str]:

@@ -279,8 +279,8 @@ def _teaching(method: str, lessons: Sequence[Lesson], pair_set: PairSet, *, of_f
     pairs = len(pair_set.pairs)
     if pairs < MIN_PAIRS:
         raise BadInput(
-            f"There is too little feedback for DPO after teaching: {pairs} of {MIN_PAIRS} preference pairs. "
-            "Teach alone, or correct some answers, or try again and choose the better one."
+            f"There is too little feedback to learn preferences after teaching: {pairs} of {MIN_PAIRS} preference "
+            "pairs. Teach alone, or correct some answers, or try again and choose the better one."
         )
     return method, f"Teaching, from {len(lessons)} {what}, then DPO on {pairs} preference pairs."
 

@@ -120,11 +120,11 @@ def judge(measures: Measures) -> Verdict:
     failed = [check for check in checks if not check.passed]
     if not failed:
         learned = "what it was taught" if measures.held_out.taught else "what people preferred"
-        sentence = f"The candidate passed every check: it learned {learned}, and writes as well as before."
+        sentence = f"The new version passed every check: it learned {learned}, and writes as well as before."
     elif failed == [checks[-1]]:
-        sentence = f"The candidate does no harm, but is no better than what serves: {checks[-1].sentence}"
+        sentence = f"The new version does no harm, but is no better than the one before: {checks[-1].sentence}"
     else:
-        sentence = "The candidate must not go live: " + " ".join(check.sentence for check in failed)
+        sentence = "The new version must not go live: " + " ".join(check.sentence for check in failed)
     return Verdict(passed=not failed, sentence=sentence, checks=checks)
 
 
@@ -135,8 +135,8 @@ def _fluency(measures: Measures) -> Check:
         "fluency",
         ratio,
         MAX_FLUENCY_RATIO,
-        f"The base model finds its replies {ratio:.2f} times as unlikely as those of what serves "
-        f"({candidate.nll:.2f} against {active.nll:.2f} nats a token).",
+        f"To the original model its answers are {ratio:.2f} times as surprising as those of the version before "
+        f"({candidate.nll:.2f} against {active.nll:.2f}; likelihood in nats a token).",
     )
 
 
@@ -145,24 +145,24 @@ def _variety(measures: Measures) -> tuple[Check, ...]:
     ratio = candidate.entropy / max(active.entropy, 1e-6)
     alike = candidate.self_similarity
     return (
-        _at_least("variety", ratio, MIN_ENTROPY_RATIO, f"Its words are {ratio:.0%} as varied as those of what serves."),
+        _at_least("variety", ratio, MIN_ENTROPY_RATIO, f"Its words are {ratio:.0%} as varied as before."),
         _at_most(
             "sameness",
             alike,
             min(MAX_SELF_SIMILARITY, active.self_similarity + MAX_SELF_SIMILARITY_RISE),
-            f"Its replies to different prompts are {alike:.0%} alike (what serves: {active.self_similarity:.0%}).",
+            f"Its answers to different questions are {alike:.0%} alike (before: {active.self_similarity:.0%}).",
         ),
         _at_most(
             "repetition",
             candidate.repetition,
             active.repetition + MAX_REPETITION_RISE,
-            f"{candidate.repetition:.0%} of a reply repeats itself (what serves: {active.repetition:.0%}).",
+            f"{candidate.repetition:.0%} of an answer repeats itself (before: {active.repetition:.0%}).",
         ),
         _at_most(
             "loops",
             candidate.loops,
             active.loops + MAX_LOOPS_RISE,
-            f"{candidate.loops:.0%} of its replies end in a loop (what serves: {active.loops:.0%}).",
+            f"{candidate.loops:.0%} of its answers end in a loop (before: {active.loops:.0%}).",
         ),
     )
 
@@ -172,8 +172,8 @@ def _form(measures: Measures) -> tuple[Check, ...]:
     known = [length for length in (active.tokens, held_out.chosen_tokens) if length > 0] or [candidate.tokens]
     least, most = min(known) * MIN_LENGTH_SHARE, max(known) * MAX_LENGTH_FACTOR
     said = (
-        f"Its replies have {candidate.tokens:.0f} tokens on average (what serves: {active.tokens:.0f}; "
-        f"{'taught' if held_out.taught else 'preferred'} replies: {held_out.chosen_tokens:.0f})."
+        f"Its answers have {candidate.tokens:.0f} words or parts of words (tokens) on average (before: "
+        f"{active.tokens:.0f}; {'taught' if held_out.taught else 'preferred'} answers: {held_out.chosen_tokens:.0f})."
     )
     return (
         _at_least("not too short", candidate.tokens, least, said),
@@ -182,13 +182,13 @@ def _form(measures: Measures) -> tuple[Check, ...]:
             "empty replies",
             candidate.empty,
             active.empty + MAX_EMPTY_RISE,
-            f"{candidate.empty:.0%} of its replies are empty (what serves: {active.empty:.0%}).",
+            f"{candidate.empty:.0%} of its answers are empty (before: {active.empty:.0%}).",
         ),
         _at_most(
             "unfinished replies",
             candidate.cut_off,
             active.cut_off + MAX_CUT_OFF_RISE,
-            f"{candidate.cut_off:.0%} of its replies came to no end in time (what serves: {active.cut_off:.0%}).",
+            f"{candidate.cut_off:.0%} of its answers came to no end in time (before: {active.cut_off:.0%}).",
         ),
     )
 
@@ -199,25 +199,26 @@ def _grounded(measures: Measures) -> Check:
         "answers from sources",
         right,
         max(0, before - GROUNDED_LOSS),
-        f"It answers {right} of {all_of_them} questions about a given passage right (what serves: {before}).",
+        f"It answers {right} of {all_of_them} questions about a given passage right (before: {before}).",
     )
 
 
 def _preference(held_out: HeldOut) -> Check:
-    name, what, towards = "preference", "pairs", "leans towards the reply that people preferred"
+    name, what, towards = "preference", "preferences", "leans towards the answer that people preferred"
     if held_out.taught:
         name, what, towards = "teaching", "answers that differ from its own", "moved towards the taught one"
     needed = needed_to_beat_chance(held_out.pairs)
     if needed is None:
         said = (
-            f"{held_out.pairs} held-out {what} are too few to tell whether anything was learned; 3 are needed at least."
+            f"{held_out.pairs} {what} kept for the test are too few to tell whether anything was learned; "
+            "3 are needed at least."
         )
         return Check(name=name, figure=held_out.preferred, limit=3, at_least=True, passed=False, sentence=said)
     return _at_least(
         name,
         held_out.preferred,
         needed,
-        f"On {held_out.preferred} of {held_out.pairs} held-out {what} it {towards}; "
+        f"On {held_out.preferred} of {held_out.pairs} {what} kept for the test it {towards}; "
         f"{needed} are needed to be more than chance.",
     )
 

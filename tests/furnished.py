@@ -91,7 +91,14 @@ CHECKS = (
     ("variety", 0.97, 0.9, True, True, "Its words are as varied as before."),
     ("not too short", 0.94, 0.6, True, True, "Its answers are about as long as before."),
     ("answers from sources", 0.86, 0.8, True, True, "It answers 86% of the questions about a given passage rightly."),
-    ("preference", 0.71, 0.55, True, True, "It prefers what people preferred in 71% of the pairs kept for the test."),
+    (
+        "preference",
+        0.71,
+        0.55,
+        True,
+        True,
+        "It prefers what people preferred in 71% of the preferences kept for the test.",
+    ),
 )
 
 
@@ -237,7 +244,7 @@ def _report(*, against: str | None) -> dict[str, Any]:
         told = {"prompt": prompt, "before": before, "after": after}
         return told | ({"chosen": preferred, "rejected": before} if preferred else {})
 
-    sentence = "The candidate passed every check: it learned what people prefer and writes as well as before."
+    sentence = "The new version passed every check: it learned what people prefer and writes as well as before."
     names = ("name", "figure", "limit", "at_least", "passed", "sentence")
     return {
         "verdict": {"passed": True, "sentence": sentence},

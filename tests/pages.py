@@ -32,13 +32,13 @@ def check(name: str, figure: float, limit: float, sentence: str, *, at_least: bo
 
 
 REPORT: dict[str, Any] = {
-    "verdict": {"passed": True, "sentence": "The candidate passed every check."},
+    "verdict": {"passed": True, "sentence": "The new version passed every check."},
     "checks": [
         check("fluency", 1.02, 1.1, "It writes as fluently as before."),
-        check("variety", 0.97, 0.6, "Its words are 97% as varied as those of what serves.", at_least=True),
-        check("loops", 0.0, 0.1, "0% of its replies end in a loop (what serves: 0%)."),
-        check("preference", 4, 4, "On 4 of 5 held-out pairs it leans towards the reply that people preferred; "
-              "4 are needed to be more than chance.", at_least=True),
+        check("variety", 0.97, 0.6, "Its words are 97% as varied as before.", at_least=True),
+        check("loops", 0.0, 0.1, "0% of its replies end in a loop (before: 0%)."),
+        check("preference", 4, 4, "On 4 of 5 preferences kept for the test it leans towards the answer that people "
+              "preferred; 4 are needed to be more than chance.", at_least=True),
     ],
     "method": {"against": None},
     "examples": {

@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from assistant import records
 from assistant.errors import NotAllowed, NotFound
 from assistant.tables import Access
 from tests.serving import open_services
 from ui import access, endpoints
-from ui.pages import chat_handlers, frame
+from ui.app import create_app
+from ui.pages import chat_handlers, conversations_handlers, frame
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -84,3 +86,20 @@ def test_where_nothing_is_open_to_somebody_they_are_told_what_to_do(home: Path) 
                 access.first_usable(session, GUEST)
             with pytest.raises(NotFound, match="Ask an admin"):
                 access.first_usable(session, MEMBER)
+
+
+def test_nothing_of_an_assistant_for_admins_stands_in_what_a_guest_gets(home: Path) -> None:
+    words = {"slug": "project-heron", "name": "Heron files", "greeting": "Ask of herons.", "system_prompt": "Heron."}
+    with open_services(home, sample=False) as services, services.database.write() as session:
+        records.create_assistant(session, access=Access.admins, example_questions=["Do herons sleep?"], **words)
+        records.create_assistant(session, slug="open", name="Open", system_prompt="Help.")
+    with open_services(home) as services:
+        app = create_app(services)
+        with TestClient(app, follow_redirects=False) as guest:
+            addresses = [f"/{path}" for path, *_ in guest.get("/config").json()["pages"]]
+            for address in ["/config", "/gradio_api/info", *addresses, "/?a=project-heron", "/embed?a=project-heron"]:
+                told = guest.get(address, headers={"accept": "text/html"})
+                assert told.status_code == 200, address
+                assert "heron" not in told.text.lower().replace("a=project-heron", ""), address
+        panel = conversations_handlers.panel(services, GUEST, assistant="project-heron")
+        assert "heron" not in panel.lower() and 'href="./?a=open"' in panel

@@ -53,14 +53,14 @@ def seal(folder: Path) -> None:
     ("damage", "reason"),
     [
         (lambda folder: (folder / MANIFEST).unlink(), "manifest is missing"),
-        (lambda folder: (folder / MANIFEST).write_text("{"), "manifest of adapter default-v1 is damaged"),
-        (lambda folder: (folder / MANIFEST).write_text('{"id": "x"}'), "manifest of adapter default-v1 is damaged"),
+        (lambda folder: (folder / MANIFEST).write_text("{"), "manifest of version default-v1 is damaged"),
+        (lambda folder: (folder / MANIFEST).write_text('{"id": "x"}'), "manifest of version default-v1 is damaged"),
         (lambda folder: (folder / WEIGHTS).unlink(), "no readable adapter_model.safetensors"),
         (lambda folder: (folder / CONFIG).unlink(), "no readable adapter_config.json"),
         (lambda folder: (folder / CONFIG).write_text("{}"), "hash is wrong"),
         (flip_a_byte, "hash is wrong"),
         (name_a_pickle, "not in PEFT's safetensors format"),
-        (make_it_a_prompt_tuning, "not a LoRA adapter"),
+        (make_it_a_prompt_tuning, "no adapter of the LoRA kind"),
     ],
 )
 def test_what_is_missing_or_changed_is_refused(

@@ -226,7 +226,7 @@ def test_an_import_that_fails_midway_leaves_nothing(services: Services, monkeypa
 
 
 def test_a_base_model_has_no_adapter_to_export(shared: Services) -> None:
-    with pytest.raises(BadInput, match="no adapter to export"):
+    with pytest.raises(BadInput, match="no trained version"):
         endpoints.export_assistant(shared, ADMIN, "default", with_adapter=True)
 
 

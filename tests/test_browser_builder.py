@@ -66,3 +66,21 @@ def test_a_guest_sees_neither_assistants_nor_settings(page: Page) -> None:
     expect(page.get_by_role("heading", name="Sign in as admin")).to_be_visible()
     assert page.locator(".tl-cards, .tl-head").count() == 0
     assert page.get_by_label("Name", exact=True).count() == page.get_by_label("Instructions").count() == 0
+
+
+def test_on_a_phone_form_and_preview_take_turns(page: Page) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    sign_in(page, "/assistant?new=tutor")
+    instructions, box = page.get_by_label("Instructions"), page.get_by_placeholder("Ask it something")
+    expect(instructions).to_be_visible()
+    expect(box).to_be_hidden()
+    instructions.scroll_into_view_if_needed()
+    page.get_by_role("button", name="Try it").click()
+    expect(box).to_be_in_viewport()
+    expect(page.locator(".tl-preview h1")).to_be_in_viewport()
+    expect(instructions).to_be_hidden()
+    page.get_by_role("button", name="Settings").click()
+    expect(instructions).to_be_visible()
+    page.set_viewport_size({"width": 1440, "height": 900})
+    expect(page.get_by_role("button", name="Try it")).to_be_hidden()
+    expect(box).to_be_visible()

@@ -94,7 +94,9 @@ def test_a_glance_shows_figures_versions_reasons_and_questions(services: Service
     seen = handlers.glance(services, ADMIN, assistant=slug)
     assert "1 of 3 ratings are good" in seen.said and "33%" in seen.said and "100%" in seen.said
     assert (
-        f"version={slug}-v2" in seen.breakdown and "reason=wrong" in seen.breakdown and "base model" in seen.breakdown
+        f"version={slug}-v2" in seen.breakdown
+        and "reason=wrong" in seen.breakdown
+        and "original model" in seen.breakdown
     )
     assert (
         seen.questions.index("When do I prune?")
@@ -135,7 +137,7 @@ def test_the_filters_offer_versions_and_people_by_opaque_names(services: Service
         rate(services, reply, "up", rater=rater)
     offered = handlers.choices(services, ADMIN, Place(version="default-v9"), assistant=slug)
     assert offered.people == [("Anybody", ""), ("Person 1", "ann"), ("You", ADMIN.id), ("Person 3", "bob")]
-    assert offered.versions == [("Any version", ""), ("base model", BASE), ("v9", "default-v9")]
+    assert offered.versions == [("Any version", ""), ("original model", BASE), ("v9", "default-v9")]
 
 
 def test_an_opened_reply_shows_everything(services: Services, garden: tuple[str, Message]) -> None:

@@ -68,7 +68,7 @@ def test_an_adapter_against_itself_writes_the_same_and_gains_nothing(folder: Pat
     failed = [check["name"] for check in report["checks"] if not check["passed"]]
     assert failed == ["preference"]
     assert report["measures"]["held_out"]["margin"] == 0.0
-    assert "no better than what serves" in report["verdict"]["sentence"]
+    assert "no better than the one before" in report["verdict"]["sentence"]
     assert told == sorted(told)
     assert told[-1] == 1.0
 

@@ -129,7 +129,7 @@ def test_the_test_of_a_candidate_says_how_far_it_is() -> None:
     ]
     run = {"state": "evaluating", "progress": told[-1], "error": "", "counts": {}, "finished_at": None}
     html = run_html.progress(run, told=told)
-    assert "Testing the candidate" in html and "50% of the test done, about 60 s left in all" in html
+    assert "Testing the new version" in html and "50% of the test done, about 60 s left in all" in html
     assert "left" not in run_html.progress({**run, "progress": told[0]}, told=told[:1])
 
 
@@ -137,7 +137,7 @@ def test_the_report_gives_the_verdict_first_and_text_in_it_can_only_show(service
     adapter = a_candidate(services)
     seen = retrain_handlers.look(services, ADMIN)
     report = seen.report or ""
-    assert report.index("v1: Passed") < report.index("Fluent language") < report.index("Before (base model)")
+    assert report.index("v1: Passed") < report.index("Fluent language") < report.index("Before (original model)")
     assert "People preferred:" in report and "1.02, at most 1.1" in report and "0.97, at least 0.6" in report
     assert "4, at least 4" in report
     assert "<script" not in report and "&lt;script&gt;" in report
@@ -209,7 +209,7 @@ def test_what_taught_a_version_is_paged_with_places_and_what_was_taken_back(serv
 def test_the_tree_shows_who_came_from_whom_and_how_each_was_liked(services: Services) -> None:
     a_family(services)
     tree = retrain_handlers.look(services, ADMIN).versions or ""
-    order = [tree.index(f"<b>{name}</b>") for name in ("base model", "v1", "v2", "v3", "v4", "v5")]
+    order = [tree.index(f"<b>{name}</b>") for name in ("original model", "v1", "v2", "v3", "v4", "v5")]
     assert order == sorted(order)
     assert tree.index("<ul>", order[1]) < order[2] < tree.index("</ul>", order[1]) < order[3], "v2 is set in below v1"
     assert "75% of 12 thumbs up" in tree and "100% of 4 thumbs up" in tree and "on trial: 10%" in tree

@@ -65,14 +65,14 @@ def test_harm_by_one_figure_is_enough_to_be_rejected(candidate: dict[str, Any], 
     verdict = judge(measures(**candidate))
     assert not verdict.passed
     assert [check.name for check in verdict.checks if not check.passed] == [name]
-    assert verdict.sentence.startswith("The candidate must not go live: ")
+    assert verdict.sentence.startswith("The new version must not go live: ")
 
 
 @pytest.mark.parametrize("preferred", [0, 12, 14])
 def test_a_candidate_that_learned_nothing_does_not_pass_as_a_gain(preferred: int) -> None:
     verdict = judge(measures(held_out={"preferred": preferred}))
     assert not verdict.passed
-    assert "no better than what serves" in verdict.sentence
+    assert "no better than the one before" in verdict.sentence
     assert f"{preferred} of 24" in verdict.sentence
 
 
@@ -92,11 +92,11 @@ def test_more_than_chance_is_what_coins_show_once_in_five_times_at_most(pairs: i
 def test_a_report_reads_as_sentences_with_figures() -> None:
     sentences = {check.name: check.sentence for check in judge(measures(nll=1.76, grounded=6)).checks}
     assert sentences["fluency"] == (
-        "The base model finds its replies 1.63 times as unlikely as those of what serves "
-        "(1.76 against 1.08 nats a token)."
+        "To the original model its answers are 1.63 times as surprising as those of the version before "
+        "(1.76 against 1.08; likelihood in nats a token)."
     )
     assert sentences["answers from sources"] == (
-        "It answers 6 of 16 questions about a given passage right (what serves: 10)."
+        "It answers 6 of 16 questions about a given passage right (before: 10)."
     )
 
 

@@ -17,6 +17,7 @@ from assistant.bundle import write_bundle
 from assistant.errors import NotFound
 from assistant.tables import Access, Assistant
 from ui import exports
+from ui.pages.tables import counted
 from ui.services import Services
 
 ROOT = Path(__file__).parents[1]
@@ -64,8 +65,8 @@ class Plan:
 def plan(services: Services, asked: Assistant) -> Plan:
     """What a Space of an assistant's is made of: no more of this machine than what it answers from and by."""
     documents = len(services.knowledge.documents(asked.id))
-    takes = ["Thumbloop itself", f"the instructions and settings, and the text of {documents} documents"]
-    leaves = ["conversations, ratings and golden answers", "accounts and passwords"]
+    takes = ["Thumbloop itself", f"the instructions and settings, and the text of {counted(documents, 'document')}"]
+    leaves = ["conversations, ratings, and answers that people corrected or liked", "accounts and passwords"]
     model = services.settings.model if asked.model == "default" else asked.model
     adapter = services.settings.adapters_dir / asked.adapter if asked.adapter else None
     if _is_of_this_machine(model):

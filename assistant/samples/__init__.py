@@ -17,10 +17,10 @@ SAMPLE: dict[str, Any] = {
     "temperature": 0.2,
     "greeting": "Hello! I know a few documents about Thumbloop. Ask me something, and rate what I say.",
     "example_questions": [
-        "What is an adapter?",
-        "What is a preference pair?",
-        "What does the gate check?",
-        "What is a correction?",
+        "What is Thumbloop?",
+        "How do I add my own documents?",
+        "What happens when I correct an answer?",
+        "Who can see what I write?",
     ],
 }
 

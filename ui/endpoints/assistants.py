@@ -107,7 +107,7 @@ def export_assistant(services: Services, caller: Caller, assistant: str, with_ad
         asked = records.assistant_by_slug(session, inputs.name(assistant, "assistant's name"))
         answers = [Golden(each.kind, each.question, each.answer) for each in golden.everybodys(session, asked.id)]
     if take and asked.adapter is None:
-        raise BadInput(f"{asked.name} answers by its base model, so there is no adapter to export. Export without it.")
+        raise BadInput(f"{asked.name} has no trained version (adapter) to take along. Export it without one.")
     adapter = services.settings.adapters_dir / asked.adapter if take and asked.adapter else None
     texts = services.knowledge.texts(asked.id)
     return exports.make(

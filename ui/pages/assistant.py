@@ -18,6 +18,8 @@ from ui.services import Services
 
 HERE = Path(__file__).parent
 SILENT: dict[str, Any] = {"js_on_load": None, "apply_default_css": False}
+PARTS = "In words and parts of words: 100 are about 75 words."
+READS = "Instructions, earlier turns, sources and question together."
 
 
 def lay_out(services: Services, demo: gr.Blocks) -> None:
@@ -28,6 +30,9 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
         overview = _overview()
         with gr.Column(visible=False) as column:
             head = gr.HTML(**SILENT)
+            gr.HTML(
+                html.SWITCH, js_on_load=(HERE / "sides.js").read_text(), apply_default_css=False, elem_id="tl-turns"
+            )
             with gr.Row(elem_classes="tl-builder", equal_height=False):
                 with gr.Column(scale=6, min_width=320, elem_classes="tl-fields"):
                     form = _form(column, head)
@@ -87,14 +92,20 @@ def _form(column: gr.Column, head: gr.HTML) -> Form:
         _numbers(add)
         two = "For the reader to choose between; 0: never. It costs a second answer's time."
         add("compare_share", gr.Slider(0, 1, step=0.05, label="Share of questions that get two answers", info=two))
-        add("model", gr.Textbox(label="Model", info="default, a folder, or a name on the hub.", max_lines=1))
+        add(
+            "model",
+            gr.Textbox(
+                label="Model", info="default, a folder of this machine, or a name on the Hugging Face hub.", max_lines=1
+            ),
+        )
         model_told = gr.HTML(elem_classes="tl-quiet", **SILENT)
     with gr.Row(elem_classes="tl-line tl-save"):
         save = gr.Button("Save", variant="primary", scale=0, min_width=160)
         said = gr.HTML(**SILENT)
     with gr.Column(visible=False) as more:
         gr.HTML(
-            "<h2>Take it with you</h2><p>Settings, documents and golden answers as one file, to import elsewhere.</p>",
+            "<h2>Take it with you</h2><p>Settings, documents, and the answers that people corrected or liked "
+            "for everybody, as one file to import elsewhere. Conversations and ratings stay here.</p>",
             **SILENT,
         )
         with_adapter = gr.Checkbox(label="With the trained version that answers now", visible=False)
@@ -137,9 +148,9 @@ def _numbers(add: Any) -> None:
             add("top_p", gr.Slider(0.01, 1, step=0.01, label="Choice of words (top p)", info=every))
     with gr.Row():
         with gr.Column(min_width=200):
-            add("max_new_tokens", gr.Number(label="Longest answer, in tokens", precision=0))
+            add("max_new_tokens", gr.Number(label="Longest answer (tokens)", info=PARTS, precision=0))
         with gr.Column(min_width=200):
-            add("context_tokens", gr.Number(label="Room for the whole prompt, in tokens", precision=0))
+            add("context_tokens", gr.Number(label="Most it reads for an answer (tokens)", info=READS, precision=0))
 
 
 def _preview() -> TryOut:

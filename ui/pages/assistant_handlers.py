@@ -32,7 +32,7 @@ FIELDS = {
     "temperature": "The freedom",
     "top_p": "The choice of words",
     "max_new_tokens": "The longest answer",
-    "context_tokens": "The room for the whole prompt",
+    "context_tokens": "The most it reads for an answer",
     "compare_share": "The share of questions with two answers",
     "model": "The model",
 }
@@ -179,7 +179,8 @@ def act(services: Services, caller: Caller, *, do: str, assistant: str) -> str:
     """Duplicate or delete, as a button says; what to say about it. Raises what the endpoints raise."""
     if do == "duplicate":
         made = endpoints.duplicate_assistant(services, caller, assistant)
-        return html.said(f"Made {made['name']}, with the same settings and documents.", to=made["assistant"])
+        said = f"Made {made['name']}, with the same settings and documents, and with nothing that people said."
+        return html.said(said, to=made["assistant"])
     if do == "delete":
         endpoints.delete_assistant(services, caller, assistant)
         return html.said("Deleted, with all that belonged to it.")

@@ -12,6 +12,11 @@ from ui.pages.tables import badge, button, counted, version
 
 WHO = {Access.everyone: "everyone", Access.members: "people who sign in", Access.admins: "admins only"}
 UNNAMED = "New assistant"
+SWITCH = (
+    '<div role="group" aria-label="What is shown"><button type="button" data-side="form" aria-pressed="true">Settings'
+    '</button><button type="button" data-side="preview" aria-pressed="false">Try it</button></div>'
+)
+"""On a phone form and preview take turns; `sides.js` makes the buttons work."""
 
 
 def face(text: str) -> str:
@@ -40,7 +45,7 @@ def head(told: Mapping[str, Any] | None) -> str:
     """What stands above the form: which assistant it is, and where else it can be seen to."""
     back = '<p class="tl-crumb"><a href="./assistant">All assistants</a></p>'
     if told is None:
-        return f"{back}<h1>{UNNAMED}</h1><p>Change what you like, try it on the right, then make it.</p>"
+        return f"{back}<h1>{UNNAMED}</h1><p>Change what you like, try it, then make it. Documents come after that.</p>"
     about = escape(urlencode({"a": told["assistant"]}))
     links = "".join(
         f'<a class="tl-small" href="./{path}?{about}">{escape(name)}</a>'
@@ -70,6 +75,15 @@ def said(sentence: str, *, to: str = "") -> str:
 def problem(sentence: str) -> str:
     """What is wrong with the field above."""
     return f'<p class="tl-problem" role="status">{escape(sentence)}</p>' if sentence else ""
+
+
+def copying(told: Mapping[str, Any]) -> str:
+    """What is asked before an assistant is duplicated: what the copy gets, and what it does not."""
+    return (
+        f"Make a copy of {told['name']}? It gets the settings and the documents. What people said stays behind: "
+        "conversations, ratings, corrected answers and trained versions. To take corrected and liked answers along, "
+        "export the assistant, and import the file."
+    )
 
 
 def going(told: Mapping[str, Any]) -> str:
@@ -113,7 +127,8 @@ def _card(told: Mapping[str, Any], *, alone: bool) -> str:
         f'<p class="tl-quiet">{escape(slug)} · {escape(_documents(told))} · {escape(version(told["adapter"]))}</p>'
         f"<p>{badge('for ' + WHO[told['settings']['access']])}</p></div>"
         f'<div class="tl-links"><a class="tl-small primary" href="./assistant?{about}">Edit</a>'
-        f'<a class="tl-small" href="./?{about}">Chat</a>{button("Duplicate", do="duplicate", target=slug)}{delete}'
+        f'<a class="tl-small" href="./?{about}">Chat</a>'
+        f"{button('Duplicate', do='duplicate', target=slug, confirm=copying(told))}{delete}"
         "</div></div></li>"
     )
 

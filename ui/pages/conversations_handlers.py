@@ -24,7 +24,7 @@ def panel(services: Services, caller: Caller, *, assistant: str) -> str:
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
         choices = access.usable(session, caller)
-    return conversations_html.panel(choices, asked)
+    return conversations_html.panel(choices, None if access.refusal(caller, asked) else asked)
 
 
 def listing(services: Services, caller: Caller, *, assistant: str, current: str, search: str, rows: int) -> str:

@@ -11,6 +11,7 @@ from assistant.tables import Assistant, Conversation, Message
 from ui.pages.branches_html import icon
 from ui.pages.markup import escape
 
+CLOSED = "Choose an assistant"
 SIGNS = re.compile(r"[*_`#]{2,}|(?m:^)#+ |`")
 """Of markdown, which only get in the way of reading a line."""
 SNIPPET_CHARS = 90
@@ -18,33 +19,42 @@ BEFORE_CHARS = 30
 """How much of a message is shown around a word that was searched for, and how much of that stands before it."""
 
 
-def panel(choices: Sequence[Assistant], asked: Assistant) -> str:
-    """The upper part: the assistant, a choice among several, and a new conversation."""
+def panel(choices: Sequence[Assistant], asked: Assistant | None) -> str:
+    """The upper part: the assistant, a choice among several, and a new conversation.
+
+    Of an assistant that the reader may not use, nothing is told: `asked` is none.
+    """
+    others = [one for one in choices if asked is None or one.id != asked.id]
+    anew = '<button type="button" class="tl-new" data-do="open" data-conversation="">New conversation</button>'
     return (
         f'<button type="button" class="tl-menu" data-do="menu" aria-expanded="false">{_face(asked)}'
-        f'<span class="tl-whose">{escape(asked.name)}</span><span class="tl-quiet">Conversations</span></button>'
-        f"{_choice(choices, asked) if len(choices) > 1 else _alone(asked)}"
-        '<button type="button" class="tl-new" data-do="open" data-conversation="">New conversation</button>'
+        f'<span class="tl-whose">{_name(asked)}</span><span class="tl-quiet">Conversations</span></button>'
+        f"{_choice(choices, asked) if others else _alone(asked)}{anew if asked else ''}"
     )
 
 
-def _face(one: Assistant) -> str:
-    return f'<span class="tl-face" aria-hidden="true">{escape(one.face)}</span>'
+def _face(one: Assistant | None) -> str:
+    return f'<span class="tl-face" aria-hidden="true">{escape(one.face) if one else "?"}</span>'
 
 
-def _alone(asked: Assistant) -> str:
-    return f'<p class="tl-assistant">{_face(asked)}<span>{escape(asked.name)}</span></p>'
+def _name(one: Assistant | None) -> str:
+    return escape(one.name) if one else CLOSED
 
 
-def _choice(choices: Sequence[Assistant], asked: Assistant) -> str:
+def _alone(asked: Assistant | None) -> str:
+    return f'<p class="tl-assistant">{_face(asked)}<span>{_name(asked)}</span></p>'
+
+
+def _choice(choices: Sequence[Assistant], asked: Assistant | None) -> str:
+    current = asked.id if asked else ""
     links = "".join(
-        f'<li><a href="./?{escape(urlencode({"a": one.slug}))}"{" aria-current=true" if one.id == asked.id else ""}>'
+        f'<li><a href="./?{escape(urlencode({"a": one.slug}))}"{" aria-current=true" if one.id == current else ""}>'
         f"{_face(one)}<span>{escape(one.name)}</span></a></li>"
         for one in choices
     )
     return (
         f'<details class="tl-assistants"><summary class="tl-assistant">{_face(asked)}<span>'
-        f'<span class="tl-hidden">Assistant: </span>{escape(asked.name)}</span></summary><ul>{links}</ul></details>'
+        f'<span class="tl-hidden">Assistant: </span>{_name(asked)}</span></summary><ul>{links}</ul></details>'
     )
 
 

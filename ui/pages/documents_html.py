@@ -39,15 +39,14 @@ def listing(
     rows = [
         [
             f'<button type="button" class="tl-open" data-do="open" data-target="{escape(one.id)}">{escape(one.title)}'
-            f"</button>{_file_name(one)}",
-            f"{badge('ready', kind='good')} {counted(one.chunks, 'passage')}",
-            f'<span class="tl-date">{escape(when(one.created_at))}</span>',
+            f'</button><br><span class="tl-quiet">{_facts(one)}</span>',
+            badge("ready", kind="good"),
             _replace(one) + _delete(one),
         ]
         for one in held
     ]
     empty = f"No document has “{matching}” in its name or title. Try fewer letters."
-    shown = table(["Document", "State", "Added", ""], rows, label="Documents", empty=empty)
+    shown = table(["Document", "State", ""], rows, label="Documents", empty=empty)
     total = f'<p class="tl-quiet">{counted(count, "document")} with {counted(passages, "passage")}</p>' if count else ""
     return f'<div data-page="{page}">{total}{shown}{_pager(page, count, of_page)}</div>'
 
@@ -176,8 +175,9 @@ def _reading() -> str:
     return '<span class="tl-badge"><span class="tl-dots" aria-hidden="true"></span> Reading</span>'
 
 
-def _file_name(document: DocumentSummary) -> str:
-    return "" if document.name == document.title else f'<br><span class="tl-quiet">{escape(document.name)}</span>'
+def _facts(document: DocumentSummary) -> str:
+    named = "" if document.name == document.title else f"{escape(document.name)} · "
+    return f"{named}{counted(document.chunks, 'passage')} · added {escape(when(document.created_at))}"
 
 
 def _paragraphs(text: str) -> str:

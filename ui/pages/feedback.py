@@ -135,7 +135,10 @@ def _answers_part() -> tuple[list[Any], gr.HTML]:
 
 
 def _export_part(services: Services, about: gr.Textbox) -> None:
-    gr.HTML("<h2>Take it with you</h2><p>One JSON object a line, as training tools read it.</p>", js_on_load=None)
+    gr.HTML(
+        "<h2>Take it with you</h2><p>A text file with one entry a line, as training tools read it (JSONL).</p>",
+        js_on_load=None,
+    )
     with gr.Row(elem_classes="tl-line"):
         format = gr.Dropdown(list(handlers.FORMATS), value="preference", label="What to export", scale=3)
         export = gr.Button("Make the file", scale=0, min_width=140)

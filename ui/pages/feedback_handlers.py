@@ -33,9 +33,9 @@ OTHERS = 5
 MOST_PEOPLE = 30
 """To choose from; anybody's name elsewhere on the page leads to theirs, too."""
 FORMATS = (
-    ("Preferences (chosen and rejected)", "preference"),
-    ("Single answers", "unpaired"),
-    ("All ratings", "ratings"),
+    ("Preferences: the better and the worse answer", "preference"),
+    ("Answers, each good or bad", "unpaired"),
+    ("All ratings, with reasons and comments", "ratings"),
 )
 DONE = {
     "leave_out": "Left out. The next training does not see it.",

@@ -57,7 +57,7 @@ def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
 def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
     """Put the bar on a page and fill it for whoever opens the page; holds the assistant that the page is about."""
     shown = gr.HTML(bar(None, here=here), elem_id="tl-top", js_on_load=None, apply_default_css=False)
-    about = _subject(services)
+    about = _subject()
 
     def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
         caller = caller_of(services, request)
@@ -72,7 +72,7 @@ def top(services: Services, demo: gr.Blocks, *, here: str) -> gr.Textbox:
 def top_alone(services: Services, demo: gr.Blocks) -> gr.Textbox:
     """Put the narrow bar of a chat in a frame on a page; holds the assistant that the page is about."""
     shown = gr.HTML(elem_id="tl-top", js_on_load=None, apply_default_css=False)
-    about = _subject(services)
+    about = _subject()
 
     def fill(assistant: str, request: gr.Request) -> tuple[str, str]:
         with spoken_errors():
@@ -95,10 +95,9 @@ def bar_alone(assistant: str, *, name: str) -> str:
     )
 
 
-def _subject(services: Services) -> gr.Textbox:
-    with services.database.read() as session:
-        first = records.first_assistant(session).slug
-    return gr.Textbox(first, visible="hidden", label="Assistant", show_label=False)
+def _subject() -> gr.Textbox:
+    """Empty until the page is opened: what it holds from the start stands in everybody's page source."""
+    return gr.Textbox("", visible="hidden", label="Assistant", show_label=False)
 
 
 def named_or_first(services: Services, caller: Caller, assistant: str) -> str:

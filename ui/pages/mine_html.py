@@ -173,6 +173,11 @@ def _facts(found: Kept, *, caller: Caller, learned: Learned) -> str:
         if guest
         else "It goes with your account, if an admin removes that."
     )
+    given = (
+        "What you correct or like is given in your own conversations only."
+        if guest
+        else "An answer that you corrected or liked may be given to others who ask the like, without your question."
+    )
     facts = [
         (
             "What it is used for",
@@ -182,8 +187,8 @@ def _facts(found: Kept, *, caller: Caller, learned: Learned) -> str:
         ),
         (
             "Who can see it",
-            "You. Admins of this app see rated answers with their questions. Whoever runs the machine that it is kept "
-            "on can read all of it.",
+            "You, and the admins of this app: they see questions with their answers, and what was said of them. "
+            f"{given} Whoever runs the machine that it is kept on can read all of it.",
         ),
         (
             "How long",

@@ -43,7 +43,7 @@ def report(found: Mapping[str, Any], *, adapter: str | None) -> str:
     rows = [_check(check) for check in found.get("checks", ())]
     return (
         f'<section class="tl-report"><div class="tl-verdict {"tl-passed" if passed else "tl-failed"}">'
-        f"<h3>{escape(version(adapter)) if adapter else 'Candidate'}: {heading}</h3>"
+        f"<h3>{escape(version(adapter)) if adapter else 'New version'}: {heading}</h3>"
         f"<p>{escape(found['verdict']['sentence'])}</p></div>"
         f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}{legend}"
         f"{''.join(_section(found.get('examples', {}), *section, against=against) for section in SECTIONS)}</section>"

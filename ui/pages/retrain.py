@@ -26,14 +26,14 @@ from ui.sessions import Caller
 HERE = Path(__file__).parent
 LOOK_EVERY_S = 2.0
 TEACH = (
-    "Show it questions with the answers they should get, one JSON object a line: "
+    "Show it questions with the answers they should get, in a text file with one of them a line (JSONL): "
     '<code>{"question": "...", "answer": "...", "quotes": ["..."]}</code>. '
     "Without a file it is taught your corrections and the answers that people liked."
 )
 SETTINGS = "How a run learns from preferences. These values have proved good; leave them unless you know why not."
 FAMILY = (
-    "Each run makes one, out of the version that answered then. What stands below a version goes on from it; what is "
-    "set in was made from it, too, and led nowhere yet."
+    "Each run makes one, out of the version that answered then. <b>Promote</b> lets it answer everybody, <b>Try it</b> "
+    "a share of the questions first. What stands below a version goes on from it; what is set in led nowhere yet."
 )
 
 
@@ -98,7 +98,7 @@ def _lay_out_parts() -> _Parts:
     with gr.Accordion("Teach from examples", open=False):
         gr.HTML(f"<p>{TEACH}</p>", js_on_load=None)
         with gr.Row(elem_classes="tl-line"):
-            examples = gr.File(label="Examples (JSONL)", file_types=[".jsonl"], height=110)
+            examples = gr.File(label="A file of examples (.jsonl)", file_types=[".jsonl"], height=110)
             with gr.Column():
                 then_dpo = gr.Checkbox(label="Then learn the preferences, too")
                 teach = gr.Button("Teach")
@@ -134,21 +134,21 @@ def _settings() -> list[Any]:
             return [
                 gr.Number(
                     usual.learning_rate,
-                    label="Learning rate",
-                    info="How far each step goes. Too low and nothing is learned, too high and it forgets how to talk.",
+                    label="Size of a step (learning rate)",
+                    info="Too small and nothing is learned, too large and it forgets how to talk.",
                     min_width=240,
                 ),
                 gr.Number(
                     usual.epochs,
                     precision=0,
-                    label="Rounds",
+                    label="Rounds (epochs)",
                     info="How often it goes through all the feedback. More learns it better, and takes longer.",
                     min_width=240,
                 ),
                 gr.Number(
                     usual.beta,
-                    label="Hold (beta)",
-                    info="How firmly it is held to what it says now. Lower lets it move further away.",
+                    label="Hold on what it says now (beta)",
+                    info="A lower figure lets it move further away.",
                     min_width=240,
                 ),
                 anew,
@@ -231,17 +231,21 @@ def _html(*, js: str | None = None) -> gr.HTML:
 
 
 def _plot(label: str) -> gr.LinePlot:
-    return gr.LinePlot(
-        _frame(()),
-        x="Step",
-        y="Figure",
-        y_title=" ",
-        title=label,
-        height=190,
-        min_width=400,
-        buttons=[],
-        y_axis_format="~g",
-    )
+    """A plot below its title in HTML, since one that the plot draws itself is cut off on a phone."""
+    with gr.Column(min_width=400, elem_classes="tl-plot"):
+        gr.HTML(f"<h3>{escape(label)}</h3>", js_on_load=None, apply_default_css=False)
+        return gr.LinePlot(
+            _frame(()),
+            x="Step",
+            y="Figure",
+            y_title=" ",
+            label=label,
+            show_label=False,
+            container=False,
+            height=180,
+            buttons=[],
+            y_axis_format="~g",
+        )
 
 
 def _shown(now: Look) -> list[Any]:

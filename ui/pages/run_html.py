@@ -13,16 +13,16 @@ from ui.pages.report_html import kept_out, training
 from ui.pages.tables import badge, figures, percent, table, version, when
 
 CURVES = {
-    "loss": "Loss: falls as it learns",
-    "margin": "Margin: how clearly it tells better from worse",
-    "accuracy": "Accuracy: how often it agrees with people",
+    "loss": "How far it still is from people's choices (loss)",
+    "margin": "How clearly it tells better from worse (margin)",
+    "accuracy": "How often it agrees with people (accuracy)",
     "kl": "How far it has moved from before (KL)",
 }
 """The figures of a run that are drawn, and what is written over them."""
 STATES = {
     RunState.queued: "Waiting to start",
     RunState.training: "Training",
-    RunState.evaluating: "Testing the candidate",
+    RunState.evaluating: "Testing the new version",
     RunState.done: "Finished",
     RunState.failed: "Failed",
     RunState.cancelled: "Cancelled",

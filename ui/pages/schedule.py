@@ -31,7 +31,7 @@ def lay_out(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
     promote = gr.Checkbox(label="Let a version that passed every check answer at once")
     with gr.Accordion("Advanced", open=False):
         line = gr.Textbox(
-            label="Times of your own (cron line)",
+            label="Times of your own (a cron line)",
             info="Minute, hour, day, month, weekday: `30 2 * * mon,thu` is every Monday and Thursday at 2:30. "
             "Empty: as soon as there is enough.",
             placeholder="30 2 * * mon,thu",

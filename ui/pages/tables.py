@@ -5,7 +5,7 @@ from datetime import datetime
 
 from ui.pages.markup import escape
 
-BASE_MODEL = "base model"
+ORIGINAL = "original model"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, label: str, empty: str) -> str:
@@ -59,8 +59,8 @@ def when(moment: datetime | str | None) -> str:
 
 
 def version(adapter: str | None) -> str:
-    """How an adapter is called on a page: v3, or the base model."""
-    return adapter.rsplit("-", 1)[-1] if adapter else BASE_MODEL
+    """How an adapter is called on a page: v3, or the model as it came."""
+    return adapter.rsplit("-", 1)[-1] if adapter else ORIGINAL
 
 
 def percent(share: float) -> str:

@@ -10,7 +10,7 @@ from feedback.overview import Approval
 from retrain.tables import AdapterState
 from retrain.trials import Arm, Trial
 from ui.pages.markup import escape
-from ui.pages.tables import badge, button, percent, table, version, when
+from ui.pages.tables import ORIGINAL, badge, button, percent, table, version, when
 
 STATES = {
     AdapterState.active: ("answers now", "good"),
@@ -73,7 +73,7 @@ def _line_to(active: str | None, by_id: Mapping[str, Held]) -> set[str]:
 
 def _base(*, serves: bool, thumbs: Approval | None) -> str:
     state = badge("answers now", kind="good") if serves else badge("the beginning")
-    return _node("base model", state, "the model as it came", thumbs, "")
+    return _node(ORIGINAL, state, "the model as it came", thumbs, "")
 
 
 def _one(adapter: Held, *, known: Mapping[str, Held], thumbs: Approval | None, share: float | None) -> str:
