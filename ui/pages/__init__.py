@@ -30,7 +30,7 @@ def build(services: Services) -> gr.Blocks:
         ("Documents", "/documents", documents),
         ("Feedback", "/feedback", feedback),
         ("Retrain", "/retrain", retrain),
-        ("Assistant", "/assistant", assistant),
+        ("Assistants", "/assistant", assistant),
         ("Share", "/share", share),
     ):
         with demo.route(name, path, show_in_navbar=False):

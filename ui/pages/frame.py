@@ -27,7 +27,14 @@ QUICK: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden",
 """Options of the events of pages. They are private: what other programs may call is in `ui.api`."""
 FIRST = {**QUICK, "queue": False}
 """Options of what fills a page when it is opened."""
-NAVIGATION = tuple((name, name.lower()) for name in ("Documents", "Feedback", "Retrain", "Assistant", "Share"))
+NAVIGATION = (
+    ("Assistants", "assistant"),
+    ("Documents", "documents"),
+    ("Feedback", "feedback"),
+    ("Retrain", "retrain"),
+    ("Share", "share"),
+)
+"""The pages for admins, in the order in which an assistant is made and gets better."""
 SIGN_IN_FIRST = (
     '<div class="tl-empty"><h2>Sign in as admin</h2><p>This page is for admins.</p>'
     '<p><a class="tl-button" href="{login}">Sign in</a></p><p><a href="./">Go on chatting</a></p></div>'

@@ -19,7 +19,7 @@ PLAIN_HTTP = (
     "is reloaded. With https it stays."
 )
 NO_GUESTS = "No guests are let in here (THUMBLOOP_GUESTS): people sign in first, in a window of their own."
-NOT_EVERYONE = "Only {who} may use this assistant; others are told so. Change it on the Assistant page."
+NOT_EVERYONE = "Only {who} may use this assistant; others are told so. Change it on the Assistants page."
 WHO = {Access.members: "people who sign in", Access.admins: "admins"}
 
 
