@@ -150,7 +150,14 @@ def test_an_opened_reply_shows_everything(services: Services, garden: tuple[str,
         assert words in shown.said
     taught = handlers.taught(services, ADMIN, Place(reply=reply.id))
     assert "As a bad answer by itself" in taught and "from Person 1" in taught
-    for words in ("In June.", "You are a helpful gardener.", "Prune in winter.", "match 1.00", "Temperature", reply.id):
+    for words in (
+        "In June.",
+        "You are a helpful gardener.",
+        "Prune in winter.",
+        "match 1.00",
+        "Freedom (temperature)",
+        reply.id,
+    ):
         assert words in shown.details
     with pytest.raises(NotFound):
         handlers.opened(services, ADMIN, Place(reply="gone"), assistant=slug)

@@ -246,7 +246,7 @@ def test_a_version_is_tried_on_a_share_and_the_trial_ended(tmp_path: Path) -> No
         assert "v1 is on trial" in (seen.trial or "") and "nobody has rated an answer of v1" in (seen.trial or "")
         assert asked(services).trial_share == 0.1
         said = versions_handlers.decide(services, ADMIN, action="end_trial", adapter="")
-        assert said == "The trial is over: base model answers everything again."
+        assert said == "The trial is over: original model answers everything again."
         assert retrain_handlers.look(services, ADMIN).trial == ""
 
 

@@ -47,17 +47,18 @@ def head(told: Mapping[str, Any] | None) -> str:
     if told is None:
         return f"{back}<h1>{UNNAMED}</h1><p>Change what you like, try it, then make it. Documents come after that.</p>"
     about = escape(urlencode({"a": told["assistant"]}))
+    bare = not told["documents"] and told["settings"]["passages"]
     links = "".join(
-        f'<a class="tl-small" href="./{path}?{about}">{escape(name)}</a>'
-        for name, path in (
-            ("Chat", ""),
-            (_documents(told, none="Add documents"), "documents"),
-            ("Feedback", "feedback"),
+        f'<a class="tl-small{kind}" href="./{path}?{about}">{escape(name)}</a>'
+        for name, path, kind in (
+            ("Chat", "", ""),
+            (_documents(told, none="Add documents"), "documents", " primary" if bare else ""),
+            ("Feedback", "feedback", ""),
         )
     )
     empty = (
         '<p class="tl-quiet">It has no documents yet. Add some, and it answers from them with its sources.</p>'
-        if not told["documents"] and told["settings"]["passages"]
+        if bare
         else ""
     )
     return (

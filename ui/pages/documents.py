@@ -44,6 +44,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
                     show_label=False,
                     placeholder="Find a document by its name",
                     container=False,
+                    elem_id="tl-find",
                 )
                 listing = gr.HTML(js_on_load=script, apply_default_css=False)
             with gr.Column(scale=5, min_width=320, elem_classes="tl-beside"):

@@ -60,11 +60,12 @@ def add(services: Services, caller: Caller, *, assistant: str = "default", paths
     files = [Path(path) for path in paths]
     done: list[Ingested] = []
     trouble = ""
-    yield html.progress([file.name for file in files], done)
+    names = [file.name for file in files]
+    yield html.progress(names, done, assistant=assistant)
     for news in _read(services, _assistant(services, assistant).id, files):
         done += [each for each in news if isinstance(each, Ingested)]
         trouble = next((each for each in news if isinstance(each, str)), "")
-        yield html.progress([file.name for file in files], done, trouble=trouble)
+        yield html.progress(names, done, assistant=assistant, trouble=trouble)
 
 
 def act(

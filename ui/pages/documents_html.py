@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from urllib.parse import urlencode
 
 from assistant.knowledge import DocumentSummary, Ingested, Passage
 from assistant.tables import Chunk
@@ -71,14 +72,20 @@ def reader(document: DocumentSummary, passages: Sequence[Chunk], *, page: int, o
     )
 
 
-def progress(names: Sequence[str], done: Sequence[Ingested], *, trouble: str = "") -> str:
-    """How far each file is: ready, or why not; then the one that is being read, and those that wait."""
+def progress(names: Sequence[str], done: Sequence[Ingested], *, assistant: str, trouble: str = "") -> str:
+    """How far each file is: ready, or why not; then the one that is being read, and those that wait.
+
+    Once all are read, there is the way to the chat with the `assistant` of that short name.
+    """
     items = [_outcome(each) for each in done]
     for n, name in enumerate(names[len(done) :]):
         word = badge("Not added", kind="bad") if trouble else badge("Queued") if n else _reading()
         items.append(f"<li>{word} <b>{escape(name)}</b></li>")
     failed = sum(each.state == "failed" for each in done)
     told = f"{len(done)} of {counted(len(names), 'file')} read"
+    chat = ""
+    if len(done) == len(names) > failed:
+        chat = f'<p><a href="./?{escape(urlencode({"a": assistant}))}">Ask about what is there now</a></p>'
     if failed:
         told += f", {failed} not added"
     if trouble:
@@ -86,7 +93,7 @@ def progress(names: Sequence[str], done: Sequence[Ingested], *, trouble: str = "
     return (
         f'<div class="tl-reading"><p role="status"><span class="tl-meter"><i style="width:'
         f'{100 * len(done) // max(1, len(names))}%"></i></span>{told}</p>'
-        f'<ul class="tl-outcomes">{"".join(items)}</ul></div>'
+        f'<ul class="tl-outcomes">{"".join(items)}</ul>{chat}</div>'
     )
 
 
@@ -177,7 +184,8 @@ def _reading() -> str:
 
 def _facts(document: DocumentSummary) -> str:
     named = "" if document.name == document.title else f"{escape(document.name)} · "
-    return f"{named}{counted(document.chunks, 'passage')} · added {escape(when(document.created_at))}"
+    added = f'<span class="tl-date">{escape(when(document.created_at))}</span>'
+    return f"{named}{counted(document.chunks, 'passage')} · added {added}"
 
 
 def _paragraphs(text: str) -> str:

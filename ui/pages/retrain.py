@@ -83,7 +83,7 @@ class _Parts:
     def outputs(self) -> list[Any]:
         """What a look changes, in the order of `_shown`."""
         run = [self.progress, self.drawn, *self.plots, self.logged, self.log]
-        made = [self.report, self.taught, self.trial, self.versions]
+        made = [self.report, self.taught, self.trial, self.versions, self.back]
         return [self.ready, self.start, self.teach, self.cancel, *run, *made, self.running, self.timer]
 
 
@@ -111,7 +111,7 @@ def _lay_out_parts() -> _Parts:
     gr.HTML(f"<h2>Versions</h2><p>{FAMILY}</p>", js_on_load=None)
     trial, tree = _html(js=rows), _html(js=rows)
     with gr.Row(elem_classes="tl-line"):
-        back = gr.Button("Roll back to what answered before", scale=0, min_width=280)
+        back = gr.Button("Roll back to what answered before", visible=False, scale=0, min_width=280)
     return _Parts(
         ready=ready, start=start, cancel=cancel, settings=settings, examples=examples, then_dpo=then_dpo, teach=teach,
         progress=progress, drawn=drawn, plots=plots, logged=logged, log=log, report=report, taught=taught, trial=trial,
@@ -263,6 +263,7 @@ def _shown(now: Look) -> list[Any]:
         now.log,
         *map(_if_any, (now.report, now.taught, now.trial)),
         _or_skip(now.versions),
+        gr.skip() if now.can_go_back is None else gr.update(visible=now.can_go_back),
         now.running,
         gr.update(active=going),
     ]

@@ -39,6 +39,7 @@ class Look:
     taught: str | None = None
     trial: str | None = None
     versions: str | None = None
+    can_go_back: bool | None = None
 
 
 def look(services: Services, caller: Caller, *, assistant: str = "default", report_on: str = "") -> Look:
@@ -62,6 +63,7 @@ def look(services: Services, caller: Caller, *, assistant: str = "default", repo
         taught=shown.taught,
         trial=shown.trial,
         versions=shown.tree,
+        can_go_back=asked.adapter is not None,
     )
 
 

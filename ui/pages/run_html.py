@@ -37,13 +37,18 @@ KINDS = {
 
 def ready(found: Ready, *, adapter: str | None, running: bool) -> str:
     """How much feedback there is to learn from, what is missing for a run, and what of it is not used and why."""
-    shown = figures(
-        [
-            ("Preferences ready", str(found.pairs)),
-            ("New since the last run", str(found.new_pairs)),
-            ("Single thumbs", str(found.singles)),
-            ("Answers now", version(adapter)),
-        ]
+    nothing = not (found.pairs or found.new_pairs or found.singles or running)  # then the meters say it all
+    shown = (
+        ""
+        if nothing
+        else figures(
+            [
+                ("Preferences ready", str(found.pairs)),
+                ("New since the last run", str(found.new_pairs)),
+                ("Single thumbs", str(found.singles)),
+                ("Answers now", version(adapter)),
+            ]
+        )
     )
     kinds = [[escape(KINDS.get(kind, kind)), str(count)] for kind, count in found.kinds.items()]
     made = table(["Preferences from", "Ready"], kinds, label="Ready", empty="") if kinds else ""

@@ -4,9 +4,11 @@ Answers by people that the assistant was given as examples are such sources, too
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.tables import HEADING_SEPARATOR
 from ui.pages.markup import escape, lines
 
 Place = Mapping[str, Any]
@@ -18,7 +20,11 @@ GONE = "This document was deleted or replaced since. These are its words at the 
 
 def sources(reply: str, given: Sequence[Mapping[str, Any]], *, place: Place | None) -> str:
     """The sources of a reply, one of them perhaps in its place; of an answer that is not stored, `reply` is empty."""
-    chips = "".join(_source(reply, each, place if place and place["n"] == each["n"] else None) for each in given)
+    titles = Counter(each["title"] for each in given if not each.get("golden"))
+    chips = "".join(
+        _source(reply, each, place if place and place["n"] == each["n"] else None, several=titles[each["title"]] > 1)
+        for each in given
+    )
     return f'<div class="tl-sources" aria-label="Sources">{chips}</div>' if chips else ""
 
 
@@ -29,14 +35,24 @@ GOLDEN = {
 """What a golden answer is called on its chip, and what it is."""
 
 
-def _source(reply: str, source: Mapping[str, Any], place: Place | None) -> str:
+def _source(reply: str, source: Mapping[str, Any], place: Place | None, *, several: bool) -> str:
     n, cited = int(source["n"]), " tl-cited" if source.get("cited") else ""
     golden = source.get("golden")
-    title = GOLDEN[golden][0] if golden else source["title"]
+    title = GOLDEN[golden][0] if golden else _titled(source, several=several)
     panel = _golden(source) if golden else _place(place) if place else _passage(reply, source)
     return (
         f'<details class="tl-source{cited}{" tl-golden" if golden else ""}" data-n="{n}"{" open" if place else ""}>'
         f"<summary><b>{n}</b><span>{escape(title)}</span></summary>{panel}</details>"
+    )
+
+
+def _titled(source: Mapping[str, Any], *, several: bool) -> str:
+    """The document, and of several of one document the part of it, too."""
+    part = str(source.get("heading") or "").rpartition(HEADING_SEPARATOR)[2]
+    return (
+        f"{source['title']}{HEADING_SEPARATOR}{part}"
+        if several and part not in ("", source["title"])
+        else str(source["title"])
     )
 
 

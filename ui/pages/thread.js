@@ -4,6 +4,7 @@
 
 const opened = new Set(); // sources that are open, by reply and number
 const doubting = new Set(); // replies whose doubts are marked
+let formOf = ""; // the reply whose form is open
 let next = []; // where the focus goes when the conversation is drawn anew: the first of these that is there
 
 const find = (name, value) => [...element.querySelectorAll(`[data-${name}]`)].filter((node) => node.dataset[name] === value);
@@ -158,6 +159,9 @@ watch("value", () => {
   for (const source of element.querySelectorAll(".tl-source")) {
     if (opened.has(nameOf(source))) source.open = true;
   }
+  const form = element.querySelector("form.tl-form");
+  if (form && form.dataset.reply !== formOf) form.scrollIntoView({ block: "nearest" });
+  formOf = form?.dataset.reply ?? "";
   const place = element.querySelector(".tl-place");
   if (place) {
     place.focus({ preventScroll: true });

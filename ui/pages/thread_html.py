@@ -201,7 +201,7 @@ def _form(answer: Answer, reasons: Reasons, *, retry: bool) -> str:
         f"{another if retry and value == 'down' else ''}"
         f'<label>In your words<input type="text" name="comment" maxlength="2000" value="{comment}"'
         f' placeholder="Optional"></label>'
-        f"<label>What should it have said?"
+        f"<label>{'How could it be said better?' if value == 'up' else 'What should it have said?'}"
         f'<textarea name="correction" rows="4">\n{escape(corrected)}</textarea></label>'
         f'<div class="tl-form-buttons"><button type="button" class="tl-primary" data-do="save">Save</button>'
         f'<button type="button" data-do="close" data-reply="{escape(answer.reply)}">Close</button>'
