@@ -23,6 +23,17 @@ from bench.loop_gain.preference import Preference
 from bench.loop_gain.questions import document_files
 
 ROOT = Path(__file__).parents[2]
+SERVE = """
+import os, signal, threading
+def end_with_parent():
+    os.read(0, 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+threading.Thread(target=end_with_parent, daemon=True).start()
+from ui.cli import main
+main(["serve"])
+"""
+"""Serves as `thumbloop serve` does, until its standard input closes: an app that outlived the bench would keep the home
+folder from the next one."""
 SLUG = "bench"
 START_S = 300
 LOOK_S = 2.0
@@ -67,14 +78,17 @@ def running_app(home: Path, models: Path) -> Iterator[App]:
     environment |= {f"THUMBLOOP_{name}": value for name, value in settings.items()}
     environment |= {"PYTHONPATH": str(ROOT), "HF_HUB_OFFLINE": "1"}
     with (home / "app.log").open("ab") as output:
-        command = [sys.executable, "-m", "ui.cli", "serve"]
-        process = subprocess.Popen(command, env=environment, stdout=output, stderr=output, cwd=home)
+        command = [sys.executable, "-c", SERVE]
+        process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=output, stderr=output, cwd=home
+        )
     try:
         app = App(f"http://127.0.0.1:{port}", password)
         _wait_until_ready(app, process, home / "app.log")
         yield app
     finally:
-        process.terminate()
+        if process.stdin is not None:
+            process.stdin.close()
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
