@@ -104,12 +104,12 @@ def drift_of(
 ) -> float:
     """How much less likely the base model finds the new replies, token by token, than those before."""
     answered = [
-        Answered(prompt=one.probe.ids, replies=replies)
-        for one, *replies in zip(asked, before.replies, after.replies, strict=True)
+        Answered(prompt=one.probe.ids, replies=(old, new))
+        for one, old, new in zip(asked, before.replies, after.replies, strict=True)
     ]
     scores = score(answered, [], model=model, active=None, candidate=adapter, tokenizer=tokenizer, on_scored=on_scored)
-    old, new = scores.nll
-    return new / old if old else math.inf
+    nll_before, nll_after = scores.nll
+    return nll_after / nll_before if nll_before else math.inf
 
 
 def perplexity(model: str, adapter: Path | None, *, tokenizer: PreTrainedTokenizerBase) -> float:

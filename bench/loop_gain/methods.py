@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -40,7 +41,7 @@ def train_by(name: str, *, home: Path, run: str, folder: Path) -> dict[str, Any]
         database.close()
     freeze(pair_set, folder, method=method, seed=config["seed"])
     recipe = Recipe.of({"seed": config["seed"], **changes}, method=method)
-    config |= {"method": method, "recipes": {method: recipe.__dict__}}
+    config |= {"method": method, "recipes": {method: asdict(recipe)}}
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
     process = spawn_worker(folder)
     process.wait()
