@@ -16,6 +16,7 @@ import sys
 import threading
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, replace
 from errno import ENOSPC
 from pathlib import Path
@@ -53,7 +54,7 @@ def main(folder: Path) -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", force=True)
     signal.signal(signal.SIGTERM, lambda *_: _end_cancelled(folder))
     threading.Thread(target=_die_with_parent, daemon=True).start()
-    os.nice(NICENESS)
+    _give_way()
     with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):  # an orphan of an earlier attempt may still be ending
         _clear(folder)
         try:
@@ -63,6 +64,13 @@ def main(folder: Path) -> None:
             _write_result(folder, {"state": "failed", "error": in_a_sentence(exc)})
         else:
             _write_result(folder, {"state": "done", "error": ""})
+
+
+def _give_way() -> None:
+    """Let chat go first. Linux may weigh sessions before it looks at processes, and this one has its own."""
+    os.nice(NICENESS)
+    with suppress(OSError):
+        Path("/proc/self/autogroup").write_text(str(NICENESS), encoding="ascii")
 
 
 def in_a_sentence(exc: Exception) -> str:

@@ -1,6 +1,7 @@
 """The child of a run, as a real process on a tiny model: it ends with a result, when asked, or with its parent."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from assistant.adapters import check
 from assistant.errors import BadInput
 from retrain.child import spawn_worker
 from retrain.recipe import Recipe
-from retrain.worker import in_a_sentence
+from retrain.worker import NICENESS, in_a_sentence
 from tests.tiny import save_tiny
 
 PATIENCE_S = 60
@@ -144,6 +145,9 @@ def test_it_ends_with_its_parent_and_a_second_attempt_ends_when_asked_to(tmp_pat
         assert owner.stdout is not None
         orphan = psutil.Process(int(owner.stdout.readline()))
         wait_for(folder, '"step": 2')
+        assert orphan.nice() == min(19, os.nice(0) + NICENESS)
+        weighed = Path(f"/proc/{orphan.pid}/autogroup")
+        assert not weighed.exists() or weighed.read_text().endswith(f"nice {NICENESS}\n")
         owner.kill()
     orphan.wait(5)
     assert not (folder / "result.json").exists()
