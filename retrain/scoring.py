@@ -58,10 +58,16 @@ class Answered:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """`nll` is the mean over all tokens of each side's replies under the base model, in nats."""
+    """`written` has for each prompt the nats under the base model and the tokens of what either side replied."""
 
-    nll: tuple[float, float]
+    written: list[tuple[float, int, float, int]]
     gains: list[Gain]
+
+    @property
+    def nll(self) -> tuple[float, float]:
+        """The mean over all tokens of each side's replies, in nats."""
+        old, old_tokens, new, new_tokens = (sum(column) for column in zip(*self.written, strict=True))
+        return old / max(1, old_tokens), new / max(1, new_tokens)
 
 
 def score(
@@ -80,7 +86,7 @@ def score(
         return load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
 
     base = load(None)
-    nll = _mean_nll(base, answered, tokenizer=tokenizer, on_scored=on_scored)
+    written = _written(base, answered, tokenizer=tokenizer, on_scored=on_scored)
     before = _pair_sums(base if active is None else load(active), pairs, tokenizer=tokenizer, on_scored=on_scored)
     del base
     after = _pair_sums(load(candidate), pairs, tokenizer=tokenizer, on_scored=on_scored)
@@ -93,25 +99,24 @@ def score(
         )
         for pair, old, new in zip(pairs, before, after, strict=True)
     ]
-    return Scores(nll=nll, gains=gains)
+    return Scores(written=written, gains=gains)
 
 
-def _mean_nll(
+def _written(
     base: PreTrainedModel,
     answered: Sequence[Answered],
     *,
     tokenizer: PreTrainedTokenizerBase,
     on_scored: Callable[[], None],
-) -> tuple[float, float]:
-    sums, tokens = [0.0, 0.0], [0, 0]
+) -> list[tuple[float, int, float, int]]:
+    found = []
     for one in answered:
         # Without the token that ends a turn: when to stop is a matter of taste, and not of fluency.
         replies = [encode_text(tokenizer, reply) for reply in one.replies]
-        for side, found in enumerate(log_likelihoods(base, one.prompt, replies)):
-            sums[side] -= sum(found)
-            tokens[side] += len(found)
+        old, new = log_likelihoods(base, one.prompt, replies)
+        found.append((-sum(old), len(old), -sum(new), len(new)))
         on_scored()
-    return sums[0] / max(1, tokens[0]), sums[1] / max(1, tokens[1])
+    return found
 
 
 def _pair_sums(

@@ -5,10 +5,12 @@ Pure. The limits come from real runs, `bench/gate.py`, whose figures and replies
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 MAX_FLUENCY_RATIO = 1.10
+MAX_FLUENCY_FEARED = 1.25
+"""What the ratio may be at worst, with 95% certainty."""
 MIN_ENTROPY_RATIO = 0.6
 MAX_SELF_SIMILARITY = 0.85
 MAX_SELF_SIMILARITY_RISE = 0.25
@@ -74,6 +76,8 @@ class Measures:
     candidate: Side
     held_out: HeldOut
     grounded_questions: int
+    fluency: tuple[float, float] | None = None
+    """Between what the ratio of the two sides' `nll` lies, with 95% certainty; none where only the means were kept."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Measures":
@@ -83,6 +87,7 @@ class Measures:
             candidate=Side(**stored["candidate"]),
             held_out=HeldOut(**stored["held_out"]),
             grounded_questions=stored["grounded_questions"],
+            fluency=tuple(stored["fluency"]) if stored.get("fluency") else None,
         )
 
 
@@ -131,13 +136,16 @@ def judge(measures: Measures) -> Verdict:
 def _fluency(measures: Measures) -> Check:
     active, candidate = measures.active, measures.candidate
     ratio = candidate.nll / max(active.nll, 1e-6)
-    return _at_most(
-        "fluency",
-        ratio,
-        MAX_FLUENCY_RATIO,
-        f"To the original model its answers are {ratio:.2f} times as surprising as those of the version before "
-        f"({candidate.nll:.2f} against {active.nll:.2f}; likelihood in nats a token).",
+    low, high = measures.fluency or (ratio, ratio)
+    sure = f", between {low:.2f} and {high:.2f} with 95% certainty" if measures.fluency else ""
+    said = (
+        f"To the original model its answers are {ratio:.2f} times as surprising as those of the version before{sure} "
+        f"({candidate.nll:.2f} against {active.nll:.2f}; likelihood in nats a token)."
     )
+    check = _at_most("fluency", ratio, MAX_FLUENCY_RATIO, said)
+    if not check.passed or high <= MAX_FLUENCY_FEARED:
+        return check
+    return replace(check, passed=False, sentence=f"{said} That is too uncertain to rule out harm.")
 
 
 def _variety(measures: Measures) -> tuple[Check, ...]:

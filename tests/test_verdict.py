@@ -27,13 +27,22 @@ HELD_OUT = HeldOut(
 )
 
 
-def measures(*, held_out: dict[str, Any] | None = None, **candidate: Any) -> Measures:
+def measures(
+    *, held_out: dict[str, Any] | None = None, fluency: tuple[float, float] | None = None, **candidate: Any
+) -> Measures:
     return Measures(
+        fluency=fluency,
         active=SIDE,
         candidate=replace(SIDE, **candidate),
         held_out=replace(HELD_OUT, **(held_out or {})),
         grounded_questions=16,
     )
+
+
+def test_fluency_that_is_too_uncertain_does_not_pass() -> None:
+    sure, unsure = (judge(measures(nll=1.1, fluency=(0.95, high))) for high in (1.12, 1.4))
+    assert sure.passed and "between 0.95 and 1.12 with 95% certainty" in sure.checks[0].sentence
+    assert not unsure.passed and "too uncertain to rule out harm" in unsure.sentence
 
 
 @pytest.mark.parametrize(
