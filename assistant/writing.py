@@ -119,7 +119,7 @@ class Writing:
         self._written += piece.text
         self._checked = check(self._written, self._plan.sources)
         self._tokens = piece.tokens
-        if self._first_token_s is None and piece.tokens:
+        if self._first_token_s is None and self._written:
             self._first_token_s = now - self._plan.asked_at
         if now - self._saved_at >= SAVE_EVERY_S:
             self._saved_at = now

@@ -8,7 +8,7 @@ import pytest
 from assistant.engine import Piece, Sampling, Weights
 from assistant.fake_engine import FakeEngine
 from assistant.prompt import encode_text
-from assistant.quoting import choose, stream_quoting
+from assistant.quoting import HELD_CHARS, borne_out, choose, stream_quoting
 
 SOURCES: list[dict[str, Any]] = [
     {"n": 1, "text": "The ferry leaves\nat nine."},
@@ -40,11 +40,39 @@ def test_what_bears_the_answer_out_is_quoted_and_then_what_matches_the_question(
     assert pieces[-1].tokens == len(told)
 
 
-def test_where_no_source_bears_the_answer_out_the_best_match_is_quoted_on_one_line() -> None:
+@pytest.mark.parametrize("answer", ["Blue.", "At 9 in June.", "Eight."])
+def test_where_no_source_bears_the_answer_out_the_best_match_is_quoted_alone_on_one_line(answer: str) -> None:
     engine = FakeEngine()
-    engine.enqueue('Blue. "Nonsense')
+    engine.enqueue(f'{answer} "Nonsense')
     engine.enqueue("")
-    assert text_of(pieces_of(engine)) == 'Blue. "The ferry leaves at nine." [1]'
+    pieces = pieces_of(engine)
+    assert text_of(pieces) == '"The ferry leaves at nine." [1]'
+    assert list(engine.history[1].prompt) == [5, 6, 7, *encode_text(engine.tokenizer(""), text_of(pieces))]
+
+
+@pytest.mark.parametrize("answer", ["At nine.", "At 9.", "It leaves at nine.", "The ferry."])
+def test_an_answer_in_the_words_of_what_is_quoted_stands(answer: str) -> None:
+    engine = FakeEngine()
+    engine.enqueue(f'{answer} "Nonsense')
+    engine.enqueue("")
+    assert text_of(pieces_of(engine)) == f'{answer} "The ferry leaves at nine." [1]'
+
+
+def test_an_answer_is_held_back_until_it_quotes_and_a_long_one_is_not() -> None:
+    engine = FakeEngine()
+    engine.enqueue("Hello there, how are you?")
+    assert [piece.text for piece in pieces_of(engine) if piece.text] == ["Hello there, how are you?"]
+    tale = " ".join(["Once upon a time."] * 20)
+    engine.enqueue(f'{tale} "Nonsense')
+    engine.enqueue("")
+    pieces = pieces_of(engine)
+    assert len([piece for piece in pieces if piece.text]) > 10
+    assert len(next(piece.text for piece in pieces if piece.text)) > HELD_CHARS
+    assert text_of(pieces) == f'{tale} "The ferry leaves at nine." [1]'
+
+
+def test_yes_and_no_stand_by_themselves() -> None:
+    assert borne_out("Yes.", SOURCES[:1]) and borne_out("No.", SOURCES[:1])
 
 
 def test_each_source_is_quoted_once_and_then_the_model_goes_on_alone() -> None:
