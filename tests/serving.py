@@ -7,11 +7,13 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from socket import socket
+from typing import Any
 
 import uvicorn
 from gradio_client import Client
 from pydantic import SecretStr
 
+from assistant import records
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge.fake_embedder import HashEmbedder
 from ui.app import create_app
@@ -82,3 +84,9 @@ def eventually(condition: Callable[[], bool], *, timeout_s: float = 10) -> None:
         if time.monotonic() > until:
             raise AssertionError(f"{condition.__name__} did not come true within {timeout_s:g} s")
         threading.Event().wait(0.02)
+
+
+def change(services: Services, **settings: Any) -> None:
+    """Change settings of the sample assistant."""
+    with services.database.write() as session:
+        records.update_assistant(session, records.assistant_by_slug(session, "default").id, **settings)

@@ -12,7 +12,7 @@ from assistant import records
 from assistant.errors import BadInput, NotAllowed, NotFound
 from assistant.knowledge import Upload, rows
 from assistant.tables import Document, Focus
-from tests.serving import open_services
+from tests.serving import change, open_services
 from ui.pages import documents_handlers as handlers
 from ui.services import Services
 from ui.sessions import Caller
@@ -52,11 +52,6 @@ def document(services: Services, name: str) -> Document:
         found = rows.document(session, records.assistant_by_slug(session, "default").id, name)
     assert found is not None
     return found
-
-
-def change(services: Services, **settings: Any) -> None:
-    with services.database.write() as session:
-        records.update_assistant(session, records.assistant_by_slug(session, "default").id, **settings)
 
 
 def text(html: str) -> str:

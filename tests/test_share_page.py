@@ -4,14 +4,12 @@ from collections.abc import Iterator
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from assistant import records
 from assistant.errors import BadInput, NotAllowed, NotFound
 from assistant.tables import Access
-from tests.serving import open_services
+from tests.serving import change, open_services
 from ui.pages import share_handlers as handlers
 from ui.services import Services
 from ui.sessions import Caller
@@ -24,11 +22,6 @@ SITE = "https://chat.example.org/bot/"
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with open_services(tmp_path_factory.mktemp("share")) as opened:
         yield opened
-
-
-def change(services: Services, **settings: Any) -> None:
-    with services.database.write() as session:
-        records.update_assistant(session, records.assistant_by_slug(session, "default").id, **settings)
 
 
 def ways(services: Services, site: str = SITE) -> str:

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 from zipfile import ZipFile
 
 import pytest
@@ -13,7 +12,7 @@ from assistant import records
 from assistant.errors import NotAllowed, NotFound
 from assistant.knowledge import Upload
 from assistant.tables import Access
-from tests.serving import open_services
+from tests.serving import change, open_services
 from ui import endpoints, space
 from ui.launch import begin_with
 from ui.pages import share_handlers as handlers
@@ -28,11 +27,6 @@ SECRET = "what a guest said in confidence"
 def services(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Services]:
     with open_services(tmp_path_factory.mktemp("space")) as opened:
         yield opened
-
-
-def change(services: Services, **settings: Any) -> None:
-    with services.database.write() as session:
-        records.update_assistant(session, records.assistant_by_slug(session, "default").id, **settings)
 
 
 def its_id(services: Services) -> str:
