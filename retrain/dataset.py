@@ -8,13 +8,14 @@ import hashlib
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from assistant.errors import BadInput
 from feedback.lessons import Lesson
 from feedback.pairs import Pair, PairSet, Single
+from retrain.masking import Masking
 
 TRAIN, TRAIN_SINGLES, TRAIN_LESSONS = "train.jsonl", "train_singles.jsonl", "train_lessons.jsonl"
 ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
@@ -73,8 +74,8 @@ def freeze(
 
     Held out are whole conversations, or whole questions where the conversations are too few or too large for that. For
     KTO the held-out lines set a liked against a disliked answer, each to its own prompt; for SFT there is no rejected
-    answer. Before DPO, lessons on what is held out are left out. Deterministic: the same rows and seed give the same
-    files.
+    answer. Before DPO, lessons on what is held out are left out. E-mail addresses, phone and card numbers are masked in
+    every text. Deterministic: the same rows and seed give the same files.
     """
     if method == "sft":
         return _freeze_lessons(lessons, folder, seed=seed)
@@ -100,7 +101,7 @@ def freeze(
         "kinds": dict(Counter(pair.kind.value for pair in pair_set.pairs)),
         "singles": len(pair_set.singles),
         "left_out": pair_set.left_out,
-        "sha256": {name: write(folder / name, rows) for name, rows in files.items()},
+        **_write_masked(folder, files),
     }
 
 
@@ -117,8 +118,15 @@ def _freeze_lessons(lessons: Sequence[Lesson], folder: Path, *, seed: int) -> di
         "lessons": len(train),
         "held_out": len(held_out),
         "split_by": split_by,
-        "sha256": {name: write(folder / name, rows) for name, rows in files.items()},
+        **_write_masked(folder, files),
     }
+
+
+def _write_masked(folder: Path, files: Mapping[str, Sequence[dict[str, Any]]]) -> dict[str, Any]:
+    """Write the files; what was masked in them, and their hashes."""
+    masking = Masking()
+    hashes = {name: write(folder / name, masking.rows(rows)) for name, rows in files.items()}
+    return {"masked": masking.counts, "sha256": hashes}
 
 
 def _apart_from(held_out: Sequence[Pair], lessons: Sequence[Lesson]) -> list[Lesson]:

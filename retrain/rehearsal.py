@@ -11,6 +11,7 @@ from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import compose
+from retrain.masking import Masking
 from retrain.replies import Probe, write_replies
 
 MAX_NEW_TOKENS = 96
@@ -33,7 +34,8 @@ def rehearse(
 ) -> list[dict[str, Any]]:
     """So many everyday prompts with what the weights answer, as rows for teaching; empty answers are left out.
 
-    The same seed gives the same prompts. An answer that did not end in time is marked as not `finished`.
+    The same seed gives the same prompts. An answer that did not end in time is marked as not `finished`. The rows are
+    masked, as those of feedback are.
     """
     probes = [
         _probe(engine, weights.model, question, system=instructions)
@@ -41,7 +43,7 @@ def rehearse(
     ]
     sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
     replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
-    return [
+    rows = [
         {
             "prompt": probe.messages,
             "completion": [{"role": "assistant", "content": reply.text}],
@@ -51,6 +53,7 @@ def rehearse(
         for probe, reply in zip(probes, replies, strict=True)
         if reply.text
     ]
+    return Masking().rows(rows)
 
 
 def _asked(system: str, *, seed: int) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ import pytest
 
 from assistant.errors import BadInput
 from feedback.claims import Kind
+from feedback.lessons import Lesson
 from feedback.pairs import LeftOut, Pair, PairSet, Single
 from retrain.dataset import HELD_OUT, TRAIN, TRAIN_SINGLES, choose_method, freeze, read, split
 
@@ -25,15 +26,23 @@ def pair(number: int, *, conversation: str | None = None, question: str | None =
     )
 
 
-def single(number: int, *, label: bool) -> Single:
+def single(number: int, *, label: bool, question: str | None = None) -> Single:
     return Single(
-        prompt=({"role": "user", "content": f"Question {number}?"},),
+        prompt=({"role": "user", "content": question or f"Question {number}?"},),
         completion=f"answer {number}",
         label=label,
         rows=(f"rating:{number}",),
         raters=("ann",),
         replies=(),
         conversations=(f"conversation {number}",),
+    )
+
+
+def lesson(number: int, *, question: str | None = None) -> Lesson:
+    return Lesson(
+        prompt=({"role": "user", "content": question or f"Question {number}?"},),
+        answer=f"answer {number}",
+        rows=(f"correction:{number}",),
     )
 
 

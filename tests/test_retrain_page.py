@@ -133,6 +133,21 @@ def test_the_test_of_a_candidate_says_how_far_it_is() -> None:
     assert "left" not in run_html.progress({**run, "progress": told[0]}, told=told[:1])
 
 
+@pytest.mark.parametrize(
+    ("masked", "said"),
+    [
+        ({}, ""),
+        ({"emails": 0, "phones": 0, "cards": 0}, ""),
+        ({"emails": 0, "phones": 1, "cards": 0}, "1 phone number in the texts was replaced by a made-up one"),
+        ({"emails": 2, "phones": 1, "cards": 3}, "2 e-mail addresses, 1 phone number and 3 card numbers in the texts"),
+    ],
+)
+def test_a_run_says_what_was_masked(masked: dict[str, int], said: str) -> None:
+    run = {"state": "done", "progress": {}, "error": "", "counts": {"masked": masked}, "finished_at": None}
+    html = run_html.progress(run, told=[])
+    assert said in html and ("before training" in html) is bool(said)
+
+
 def test_the_report_gives_the_verdict_first_and_text_in_it_can_only_show(services: Services) -> None:
     adapter = a_candidate(services)
     seen = retrain_handlers.look(services, ADMIN)

@@ -1,6 +1,7 @@
 """What training keeps of people's words: who learned from which rows, and that deleted ones leave the runs' files."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,13 @@ from assistant.database import Database
 from assistant.tables import Assistant, Message
 from feedback import people
 from feedback.ratings import correct, forget, rate
-from retrain.dataset import read
+from retrain.dataset import freeze, read
+from retrain.gate import read_pairs
 from retrain.registry import ROWS
 from retrain.tables import Adapter, AdapterState, Run, RunState
 from retrain.traces import Learned, Learner, erase, learned_from
 from tests.builders import add_assistant, add_turn
+from tests.test_dataset import pair, pair_set
 
 
 @pytest.fixture
@@ -100,6 +103,31 @@ def test_deleted_words_leave_the_files_and_the_report_of_a_run_that_is_over(
     assert [each["chosen"] for each in kept["examples"]["held_out"]] == ["good of bob alone"]
     assert kept["verdict"] == {"passed": True} and kept["examples"]["neutral"] == [{"prompt": "Hello?"}]
     assert erase(database, tmp_path) == 0
+
+
+def test_masked_words_leave_the_report_too(database: Database, answers: Answers, tmp_path: Path) -> None:
+    assistant, *_ = answers
+    pairs = [pair(n, question=f"{n}? Ask me@home.de") for n in range(10)]
+    pairs = [replace(each, rows=("correction:1",), chosen="Write to me@home.de", rejected="Call 0171 1234567")
+             for each in pairs]  # fmt: skip
+    with database.write() as session:
+        run = Run(assistant_id=assistant.id, asked_by="admin", state=RunState.done)
+        session.add(run)
+    folder = tmp_path / run.id
+    folder.mkdir()
+    freeze(pair_set(pairs), folder, method="dpo", seed=1)
+    shown = [
+        {"prompt": "?", "before": "b", "after": "a", "chosen": each.chosen, "rejected": each.rejected}
+        for each in read_pairs(folder)
+    ]
+    assert "home.de" not in json.dumps(shown) and "1234567" not in json.dumps(shown)
+    report = {"examples": {"held_out": shown}}
+    (folder / "report.json").write_text(json.dumps(report))
+    with database.write() as session:
+        session.get_one(Run, run.id).report = report
+        forget(session, "ann")
+    assert erase(database, tmp_path) == 10
+    assert json.loads((folder / "report.json").read_text()) == {"examples": {"held_out": []}}
 
 
 def test_a_run_that_is_going_keeps_its_files_until_it_is_over(

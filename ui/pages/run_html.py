@@ -6,6 +6,7 @@ from typing import Any
 
 from feedback.pairs import LEFT_OUT
 from retrain.dataset import MIN_PAIRS, MIN_SINGLES
+from retrain.masking import CARDS, EMAILS, PHONES
 from retrain.runs import Ready
 from retrain.tables import RunState
 from ui.pages.markup import escape
@@ -124,7 +125,25 @@ def progress(run: Mapping[str, Any], *, told: Sequence[Mapping[str, Any]]) -> st
             f'<div class="tl-bar-outer" role="progressbar" aria-label="Progress" aria-valuemin="0" aria-valuemax="100"'
             f' aria-valuenow="{share * 100:.0f}"><i style="width:{share * 100:.1f}%"></i></div>'
         )
-    return f'<div class="tl-run">{line}{bar}{error}{training(run["counts"], _trained(told))}</div>'
+    counts = run["counts"]
+    learned = training(counts, _trained(told)) + _masked(counts.get("masked", {}))
+    return f'<div class="tl-run">{line}{bar}{error}{learned}</div>'
+
+
+def _masked(counts: Mapping[str, int]) -> str:
+    """What was hidden from training, in a sentence."""
+    names = {
+        EMAILS: ("e-mail address", "e-mail addresses"),
+        PHONES: ("phone number", "phone numbers"),
+        CARDS: ("card number", "card numbers"),
+    }
+    found = [f"{counts[kind]} {words[counts[kind] != 1]}" for kind, words in names.items() if counts.get(kind)]
+    if not found:
+        return ""
+    *others, last = found
+    said = f"{', '.join(others)} and {last}" if others else last
+    by = "was replaced by a made-up one" if sum(counts.values()) == 1 else "were replaced by made-up ones"
+    return f'<p class="tl-quiet">{said} in the texts {by} before training.</p>'
 
 
 def _trained(told: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
