@@ -5,8 +5,8 @@ sees to that. A text is known by its prompt and its words, so the same answer gi
 """
 
 from collections import defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 
@@ -57,18 +57,28 @@ class Vote:
     answer: Answer
 
 
+def _alike(_rater: str) -> float:
+    return 1.0
+
+
 @dataclass(frozen=True)
 class Poll:
     """What people think of one text: one vote a person, the earliest first."""
 
     text: TextKey
     votes: tuple[Vote, ...]
+    weight: Callable[[str], float] = field(default=_alike, compare=False)
+    """Of a person's vote."""
+    least_lead: float = 0.0
+    """By so much the votes of one side must weigh more, where there are two."""
 
     @cached_property
     def verdict(self) -> bool | None:
-        """Whether the most like it; None when they are evenly split."""
-        ups = sum(vote.up for vote in self.votes)
-        return None if ups * 2 == len(self.votes) else ups * 2 > len(self.votes)
+        """Whether the most like it, as votes weigh; None when they are too evenly split."""
+        if len({vote.up for vote in self.votes}) == 1:
+            return self.votes[0].up
+        up, down = (sum(self.weight(vote.rater) for vote in self.votes if vote.up is side) for side in (True, False))
+        return None if abs(up - down) <= self.least_lead else up > down
 
     @cached_property
     def winning(self) -> tuple[Vote, ...]:

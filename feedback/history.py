@@ -101,7 +101,11 @@ def teaching(session: Session, assistant_id: str, reply_id: str) -> Teaching:
     return Teaching(
         pairs=tuple(filter(of_it, built.pairs)),
         singles=tuple(filter(of_it, built.singles)),
-        lessons=tuple(lesson for lesson in build_lessons(evidence) if not about.isdisjoint(lesson.rows)),
+        lessons=tuple(
+            lesson
+            for lesson in build_lessons(evidence, distrusted=built.distrusted)
+            if not about.isdisjoint(lesson.rows)
+        ),
         why_not=tuple(filter(of_it, built.why_not)),
     )
 

@@ -3,7 +3,7 @@
 Lessons are what people wrote themselves (corrections), and answers that they liked and that nobody objected to.
 """
 
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Set
 from dataclasses import dataclass
 
 from assistant.prompt import ChatMessage
@@ -25,13 +25,17 @@ class Lesson:
     """Whether a person wrote it; else they liked it."""
 
 
-def build_lessons(evidence: Evidence) -> tuple[Lesson, ...]:
-    """The last correction of each answer, and each approved answer whose prompt has no correction."""
+def build_lessons(evidence: Evidence, *, distrusted: Set[str] = frozenset()) -> tuple[Lesson, ...]:
+    """The last correction of each answer, and each approved answer whose prompt has no correction.
+
+    What is made of nothing but `distrusted` rows is left out.
+    """
     corrections = {claim.worse: claim for claim in corrected(evidence)}
-    return (
+    lessons = (
         *map(_of_correction, corrections.values()),
         *_approved(evidence, corrected_prompts={prompt for prompt, _ in corrections}),
     )
+    return tuple(lesson for lesson in lessons if not distrusted.issuperset(lesson.rows))
 
 
 def _of_correction(claim: Claim) -> Lesson:

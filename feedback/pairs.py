@@ -4,49 +4,20 @@
 the same two texts are weighed against each other, and what teaches nothing is left out and counted.
 """
 
+import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim, Kind, Poll, TextKey, agreed, compared, corrected, polls, retried
 from feedback.evidence import Evidence
 from feedback.likeness import likeness
+from feedback.phrases import repeated
+from feedback.reliability import Reliability, judge_people
+from feedback.rules import DEFAULT_RULES, DISTRUSTED, LEFT_OUT, Rules
 from feedback.tables import IMPORTER
 
-LEFT_OUT = {
-    "tie": "both answers were called equally good",
-    "contradicted": "people contradict each other",
-    "overruled": "something that counts more says otherwise",
-    "duplicate": "the same preference is already there",
-    "different_prompt": "the two answers were given different sources",
-    "identical": "both texts are the same",
-    "white_space": "the texts differ only in spaces and line breaks",
-    "truncated": "the texts differ only in length",
-    "near_identical": "the texts are nearly the same",
-    "unfinished": "the better answer was stopped before its end",
-    "prompt_share": "one question has enough preferences",
-    "rater_share": "one person has given their share of the preferences",
-    "by_admin": "an admin leaves it out of training",
-}
-"""Why something that people said makes no pair, and no single."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rules:
-    """The numbers in the rules."""
-
-    near_identical: float = 0.97
-    """From this share of equal words on, two answers teach nothing."""
-    max_pairs_of_prompt: int = 20
-    """Pairs that different people's thumbs on one prompt may give."""
-    max_share_of_rater: float = 0.5
-    """Of all pairs, for one person's alone, where there are several people."""
-    free_pairs_of_rater: int = 50
-    """Pairs that a person may always give, so that one guest's click does not cost the owner theirs."""
-
-
-DEFAULT_RULES = Rules()
 TRUST = {kind: trust for trust, kind in enumerate(Kind)}
 """A kind's place in the order of trust; 0 is the most trusted."""
 
@@ -110,6 +81,11 @@ class PairSet:
     why_not: tuple[LeftOut, ...] = field(default=(), repr=False)
 
     @property
+    def distrusted(self) -> frozenset[str]:
+        """The rows that were left out because of who said them, or of what many say alike."""
+        return frozenset(row for one in self.why_not if one.reason in DISTRUSTED for row in one.rows)
+
+    @property
     def left_out(self) -> dict[str, int]:
         """How much was left out for which of the reasons in `LEFT_OUT`, in their order."""
         counts = Counter[str]()
@@ -120,10 +96,16 @@ class PairSet:
 
 def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
     """The preference pairs and single thumbs that the evidence gives."""
-    building = _Building(rules)
-    for claims in (compared(evidence), corrected(evidence), retried(evidence)):
-        building.weigh(claims)
+    signals = [[*compared(evidence)], [*corrected(evidence)], [*retried(evidence)]]
     voted = polls(evidence)
+    people = judge_people((*signals[0], *signals[1]), voted, rules=rules)
+    voted = [replace(poll, weight=people.weight, least_lead=math.log(rules.least_odds)) for poll in voted]
+    building = _Building(rules, people)
+    again = repeated([claim for claims in signals for claim in claims], evidence, rules=rules)
+    building.drop_repeated(again)
+    heard = {claim.rows for claim in again}
+    for claims in signals:
+        building.weigh(claim for claim in claims if claim.rows not in heard)
     building.cross(voted)
     singles = building.singles(voted)
     pairs = building.pairs()
@@ -134,11 +116,17 @@ def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
 class _Building:
     """The pairs so far, and for each two texts that somebody compared, in whatever way, which of them won."""
 
-    def __init__(self, rules: Rules) -> None:
+    def __init__(self, rules: Rules, people: Reliability) -> None:
         self.left_out: list[LeftOut] = []
         self._rules = rules
+        self._people = people
         self._pairs: list[Pair] = []
         self._won: dict[frozenset[TextKey], TextKey | None] = {}
+
+    def drop_repeated(self, claims: Iterable[Claim]) -> None:
+        """Count the claims that only repeat a phrase that is pushed."""
+        for claim in claims:
+            self._leave_out("one_voice", claim)
 
     def weigh(self, claims: Iterable[Claim]) -> None:
         """Take the claims of one signal; what more trusted ones said of the same two texts stands."""
@@ -156,7 +144,7 @@ class _Building:
         liked: dict[str, list[Poll]] = defaultdict(list)
         disliked: dict[str, list[Poll]] = defaultdict(list)
         for poll in voted:
-            if poll.verdict is not None:
+            if poll.verdict is not None and not self._people.distrusts(vote.rater for vote in poll.winning):
                 (liked if poll.verdict else disliked)[poll.text[0]].append(poll)
         for prompt in liked:
             room, rest = self._rules.max_pairs_of_prompt, len(liked[prompt]) * len(disliked[prompt])
@@ -180,6 +168,8 @@ class _Building:
                 continue
             if poll.verdict is None:
                 self.left_out.append(_unused(poll, "contradicted"))
+            elif self._people.distrusts(vote.rater for vote in poll.winning):
+                self.left_out.append(_unused(poll, "unreliable"))
             elif poll.verdict and not poll.answer.finished:
                 self.left_out.append(_unused(poll, "unfinished"))
             else:
@@ -197,33 +187,53 @@ class _Building:
 
     def _settle(self, texts: frozenset[TextKey], said: list[Claim]) -> bool:
         """Make a pair of what was said of two texts, or count why not."""
-        decided = [claim for claim in said if not claim.tie]
-        why_not = self._objection(texts, said[0], decided)
+        decided = self._prevailing([claim for claim in said if not claim.tie])
+        why_not = self._objection(texts, said, decided)
         if why_not:
             self._leave_out(why_not, *said)
             self._won.setdefault(texts, None)
             return False
+        for claim in said:
+            if not claim.tie and claim.better != decided[0].better:
+                self._leave_out("outweighed", claim)
         for again in decided[1:]:
             self._leave_out("duplicate", again)
         self._won[texts] = decided[0].better
         self._pairs.append(_pair(decided))
         return True
 
+    def _prevailing(self, claims: Sequence[Claim]) -> list[Claim]:
+        """The claims of the side that is likelier to be right by enough; none where neither is."""
+        sides: dict[TextKey, list[Claim]] = defaultdict(list)
+        for claim in claims:
+            sides[claim.better].append(claim)
+        if len(sides) < 2:
+            return list(claims)
+        weights = {
+            better: sum(self._people.weight(rater) for rater in {rater for one in given for rater in one.raters})
+            for better, given in sides.items()
+        }
+        first, last = max(weights, key=weights.__getitem__), min(weights, key=weights.__getitem__)
+        return sides[first] if weights[first] - weights[last] > math.log(self._rules.least_odds) else []
+
     def _leave_out(self, reason: str, *said: Claim) -> None:
         rows = _row_ids(row for claim in said for row in claim.rows)
         replies = tuple(dict.fromkeys(reply for claim in said for reply in claim.replies))
         self.left_out.append(LeftOut(reason=reason, rows=rows, replies=replies))
 
-    def _objection(self, texts: frozenset[TextKey], first: Claim, decided: list[Claim]) -> str | None:
-        if not decided:
+    def _objection(self, texts: frozenset[TextKey], said: Sequence[Claim], decided: Sequence[Claim]) -> str | None:
+        """Why no pair is made of what was said of two texts, of which `decided` prevails."""
+        if all(claim.tie for claim in said):
             return "tie"
-        alike = likeness(first.chosen, first.rejected, near=self._rules.near_identical)
+        alike = likeness(said[0].chosen, said[0].rejected, near=self._rules.near_identical)
         if alike:
             return alike
-        if len({claim.better for claim in decided}) > 1:
+        if not decided:
             return "contradicted"
         if texts in self._won:
             return "duplicate" if self._won[texts] == decided[0].better else "overruled"
+        if self._people.distrusts(rater for claim in decided for rater in claim.raters):
+            return "unreliable"
         return None if any(claim.finished for claim in decided) else "unfinished"
 
 

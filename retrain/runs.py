@@ -130,7 +130,7 @@ class Runs:
             seen = _seen(_latest(session, assistant_id))
         lessons: Sequence[Lesson] = ()
         if examples is not None or method is not None:
-            lessons = build_lessons(evidence) if examples is None else examples
+            lessons = build_lessons(evidence, distrusted=pair_set.distrusted) if examples is None else examples
             method, why = _teaching(method or "sft", lessons, pair_set, of_file=examples is not None)
         else:
             method, why = choose_method(pair_set)

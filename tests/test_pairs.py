@@ -6,14 +6,15 @@ pairs such as `A > B by retry` and singles such as `A good`.
 
 import random
 import re
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
 from feedback.claims import Kind
 from feedback.evidence import Answer, Choice, CorrectedText, Evidence, Excluded, Thumb
-from feedback.pairs import LEFT_OUT, PairSet, Rules, build_pairs
+from feedback.pairs import PairSet, build_pairs
+from feedback.rules import LEFT_OUT, Rules
 from feedback.tables import IMPORTER
 
 PROMPT = ({"role": "system", "content": "You garden."}, {"role": "user", "content": "When do I prune roses?"})
@@ -180,6 +181,11 @@ CASES: dict[str, tuple[list[str], list[str], dict[str, int]]] = {
     ),
     "most people like it": (["A up ann", "BobA up bob", "A down admin"], ["A good"], {}),
     "most people dislike it": (["A up ann", "BobA down bob", "A down admin"], ["A bad"], {}),
+    "more people choose otherwise": (
+        ["A > B ann", "BobB > BobA bob", "B > A admin"],
+        ["B > A by comparison"],
+        {"outweighed": 1, "duplicate": 1},
+    ),
     "people are evenly split": (["A up ann", "BobA down bob"], [], {"contradicted": 1}),
     "a split answer pairs with none": (["A up ann", "BobA down bob", "Cat down cat"], ["Cat bad"], {"contradicted": 1}),
     "the last of one person's thumbs on the same text": (["A up ann", "A2 down ann"], ["A bad"], {"identical": 1}),
@@ -347,5 +353,6 @@ def test_every_rule_is_a_line_in_the_docs() -> None:
     page = (Path(__file__).parent.parent / "docs" / "pairs.md").read_text(encoding="utf-8")
     rows = [line for line in page.splitlines() if line.startswith("| `")]
     assert [line.split("`")[1] for line in rows] == [*Kind, *LEFT_OUT]
-    for number in (0.97, 20, 0.5, 50):
-        assert str(number) in page
+    numbers = [str(number) for number in asdict(Rules()).values()]
+    assert len(numbers) > 10
+    assert not [number for number in numbers if not re.search(rf"\b{re.escape(number)}\b", page)]

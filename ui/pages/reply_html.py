@@ -6,7 +6,8 @@ from typing import Any
 
 from assistant.tables import Message, Reply, ReplyState
 from feedback.history import Remark, Teaching
-from feedback.pairs import LEFT_OUT, LeftOut, Pair
+from feedback.pairs import LeftOut, Pair
+from feedback.rules import LEFT_OUT
 from feedback.search import FoundReply
 from ui.pages.feedback_address import Place, link
 from ui.pages.feedback_html import marks

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from feedback.pairs import LEFT_OUT
+from feedback.rules import LEFT_OUT
 from retrain.dataset import MIN_PAIRS, MIN_SINGLES
 from retrain.masking import CARDS, EMAILS, PHONES
 from retrain.runs import Ready
