@@ -3,7 +3,7 @@
 Lessons are what people wrote themselves (corrections), and answers that they liked and that nobody objected to.
 """
 
-from collections.abc import Container, Iterator, Set
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 
 from assistant.prompt import ChatMessage
@@ -25,7 +25,7 @@ class Lesson:
     """Whether a person wrote it; else they liked it."""
 
 
-def build_lessons(evidence: Evidence, *, distrusted: Set[str] = frozenset()) -> tuple[Lesson, ...]:
+def build_lessons(evidence: Evidence, *, distrusted: frozenset[str] = frozenset()) -> tuple[Lesson, ...]:
     """The last correction of each answer, and each approved answer whose prompt has no correction.
 
     What is made of nothing but `distrusted` rows is left out.
