@@ -7,21 +7,22 @@ dark, on a desktop and on a phone.
 import io
 import sys
 import tempfile
+from itertools import product
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from PIL import Image
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browsing import CHROMIUM, QUIET
+from tests.browsing import CHROMIUM, QUIET, TIMEOUT_MS
 from tests.furnished import Furnished, furnish
 from tests.scenes import DESKTOP, PHONE, SCENES, SCHEMES, Scene, enter, look, visitor
 from tests.serving import AppServer, serve_app
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
 SETTLE_MS = 700
-"""Plots fit themselves to another width a moment after the page does."""
+"""Plots fit themselves to the window a moment after the page does."""
 COLOURS = 256
 """A page has few colours: so many take a third of the bytes and look the same."""
 
@@ -38,6 +39,7 @@ def main(
     to.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app, sync_playwright() as playwright:
         held = furnish(app)
+        expect.set_options(timeout=TIMEOUT_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
         for name in names or known:
             _take(app, browser, known[name], held, to)
@@ -46,15 +48,13 @@ def main(
 
 
 def _take(app: AppServer, browser: Browser, scene: Scene, held: Furnished, to: Path) -> None:
-    """A scene's pictures; its page is opened anew for each scheme, since plots take their colours when drawn."""
-    for scheme in SCHEMES:
+    """A scene's pictures; its page is opened anew for each, as people do who come with a phone or at night."""
+    for scheme, (size, width) in product(SCHEMES, SIZES.items()):
         context = visitor(app, browser, admin=scene.admin)
         page = context.new_page()
-        look(page, width=DESKTOP, scheme=scheme)
+        look(page, width=width, scheme=scheme)
         enter(page, scene, held)
-        for size, width in SIZES.items():
-            look(page, width=width, scheme=scheme)
-            _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
+        _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
         context.close()
 
 

@@ -13,7 +13,9 @@ from sqlalchemy import update
 from sqlmodel import Session, col, select
 
 from assistant import records
+from assistant.fake_engine import FakeEngine
 from assistant.knowledge import Upload
+from assistant.samples import sample_documents
 from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback.tables import Comparison, Correction, Rating, Value
 from retrain.tables import Adapter, AdapterState, Promotion, Run, RunState
@@ -25,20 +27,29 @@ from ui.sessions import Caller
 from ui.tables import Account
 
 DOCUMENTS = Path(__file__).parent / "data" / "tool-library"
+ASSISTANT = {
+    "name": "Tool library",
+    "greeting": "Hello! I know the rules of the tool library. Ask me anything about them, and rate what I say.",
+    "example_questions": [
+        "How long may a power tool be kept?",
+        "What do I bring to join?",
+        "When are you open on Saturdays?",
+        "What does a late tool cost?",
+    ],
+}
 TALK = (
     (
-        "How long may I keep a cordless drill?",
-        "A cordless drill is a power tool, so you may keep it for **four days** [1]. You can extend the loan once, "
-        "unless somebody else waits for it [1].",
+        "How long may hand tools and power tools be kept?",
+        "Hand tools may be kept for **two weeks**, power tools for **four days** [1].",
     ),
     (
-        "And what if I bring it back late?",
-        "Each day late costs:\n\n- **three euros** for a power tool, such as the drill\n- one euro for a hand tool [1]",
+        "What does each day late cost for a power tool?",
+        "Each day late costs:\n\n- **three euros** for a power tool [1]\n- one euro for a hand tool [1]",
     ),
 )
-OTHER_QUESTION = "What do I need to become a member?"
+OTHER_QUESTION = "Do I bring an identity card to join?"
 OTHER_ANSWERS = (
-    "An identity card and a proof of address [1]. You can take the first tool home on the same day [1].",
+    "Yes: bring an identity card and a proof of address [1].",
     "Bring an identity card. Membership is 24 euros a year, half of that for students, and I think that payment by "
     "card is possible.",
 )
@@ -110,6 +121,8 @@ class Furnished:
     """Two questions and their answers, the first of them liked and the second corrected."""
     undecided: str
     """A question with two answers, of which neither was chosen."""
+    engine: FakeEngine
+    """For what the assistant is to say next."""
 
 
 def furnish(app: AppServer, *, now: datetime | None = None) -> Furnished:
@@ -117,16 +130,24 @@ def furnish(app: AppServer, *, now: datetime | None = None) -> Furnished:
     services, at = app.services, now or datetime.now(UTC)
     admin = admin_of(services)
     files = [Upload(name=path.name, data=path.read_bytes()) for path in sorted(DOCUMENTS.iterdir())]
+    with services.database.write() as session:
+        asked = records.assistant_by_slug(session, "default")
+        records.update_assistant(session, asked.id, **ASSISTANT)
+    for known in sample_documents():
+        services.knowledge.delete(asked.id, known.name)
     endpoints.ingest(services, admin, "default", files)
     _quote_at(services, 0.0)  # the fake embedder knows no meaning, so nothing matches well
-    talk, undecided = _talk(app, admin), _undecided(app, admin)
+    (talk, replies), undecided = _talk(app, admin), _undecided(app, admin)
     _quote_at(services, None)
     with services.database.write() as session:
         asked = records.assistant_by_slug(session, "default")
         _past_of_others(session, asked, now=at)
         _past_versions(session, asked, now=at)
+    endpoints.rate(services, admin, replies[0], "up", reasons=["well_sourced"])
+    endpoints.rate(services, admin, replies[1], "down", reasons=["too_long"])
+    endpoints.correct(services, admin, replies[1], "Three euros for each day late, as for every power tool [1].")
     _run_under_way(services, now=at)
-    return Furnished(talk=talk, undecided=undecided)
+    return Furnished(talk=talk, undecided=undecided, engine=app.engine)
 
 
 def admin_of(services: Services) -> Caller:
@@ -148,16 +169,13 @@ def _asked(app: AppServer, caller: Caller, question: str, answer: str, conversat
     return last["conversation"], last["reply"]
 
 
-def _talk(app: AppServer, caller: Caller) -> str:
+def _talk(app: AppServer, caller: Caller) -> tuple[str, list[str]]:
     conversation, replies = None, []
     for question, answer in TALK:
         conversation, reply = _asked(app, caller, question, answer, conversation)
         replies.append(reply)
-    endpoints.rate(app.services, caller, replies[0], "up", reasons=["well_sourced"])
-    endpoints.rate(app.services, caller, replies[1], "down", reasons=["too_long"])
-    endpoints.correct(app.services, caller, replies[1], "Three euros for each day late, as for every power tool [1].")
     assert conversation
-    return conversation
+    return conversation, replies
 
 
 def _undecided(app: AppServer, caller: Caller) -> str:

@@ -31,6 +31,8 @@ class Scene:
     """Whether the admin looks at it; else it is a guest who just came."""
     arrange: Callable[[Page], None] | None = None
     """What the person does then."""
+    reply: str = ""
+    """What the assistant says then."""
     whole: bool = True
     """Whether a picture shows all of the page; else what fits into the window."""
 
@@ -54,7 +56,7 @@ def _search_conversations(page: Page) -> None:
     menu = page.locator("#tl-side .tl-menu")
     if menu.is_visible():
         menu.click()
-    page.get_by_label("Search your conversations").press_sequentially("the")
+    page.get_by_label("Search your conversations").press_sequentially("euros")
     expect(page.locator(".tl-hit").first).to_be_visible()
     page.locator("#tl-listing summary").first.click()
     expect(page.locator("#tl-listing").get_by_role("button", name="Delete")).to_be_visible()
@@ -84,7 +86,7 @@ def _ask_to_delete(page: Page) -> None:
 
 
 def _ask_the_documents(page: Page) -> None:
-    page.get_by_placeholder("Type a question").fill("How long may I keep a drill?")
+    page.get_by_placeholder("Type a question").fill("What does a late power tool cost?")
     page.get_by_role("button", name="Search").click()
     expect(page.locator(".tl-found")).to_be_visible()
 
@@ -100,10 +102,14 @@ def _read_a_report(page: Page) -> None:
 
 
 def _try_it_out(page: Page) -> None:
-    page.get_by_placeholder("Ask it something").fill("How long may I keep a drill?")
+    turn = page.get_by_role("button", name="Try it")
+    if turn.is_visible():
+        turn.click()
+    page.get_by_placeholder("Ask it something").fill("What does a late power tool cost?")
     page.get_by_placeholder("Ask it something").press("Enter")
     expect(page.locator(".tl-tried .tl-sources")).to_be_visible()
-    page.get_by_role("button", name="Advanced").click()
+    if not turn.is_visible():
+        page.get_by_role("button", name="Advanced").click()
 
 
 def _leave_out_the_name(page: Page) -> None:
@@ -146,7 +152,13 @@ SCENES = (
     Scene(name="retrain", address="/retrain", filled=DRAWN),
     Scene(name="report", address="/retrain", filled=DRAWN, arrange=_read_a_report),
     Scene(name="assistants", address="/assistant", filled=".tl-persona h3"),
-    Scene(name="assistant", address="/assistant?a=default", filled=".tl-opening", arrange=_try_it_out),
+    Scene(
+        name="assistant",
+        address="/assistant?a=default",
+        filled=".tl-opening",
+        reply="Each day late costs three euros for a power tool [1].",
+        arrange=_try_it_out,
+    ),
     Scene(name="new-assistant", address="/assistant?new=tutor", filled=".tl-opening", arrange=_leave_out_the_name),
     Scene(name="admins-only", address="/feedback", filled=".tl-empty h2", admin=False),
     Scene(name="login", address="/login", filled="form", admin=False, whole=False),
@@ -165,6 +177,8 @@ def visitor(app: AppServer, browser: Browser, *, admin: bool) -> BrowserContext:
 
 def enter(page: Page, scene: Scene, held: Furnished) -> None:
     """Open a scene's page and bring it into its state, without anything that moves."""
+    if scene.reply:
+        held.engine.enqueue(scene.reply)
     page.emulate_media(reduced_motion="reduce")
     page.goto(scene.address.format(talk=held.talk, undecided=held.undecided))
     page.add_style_tag(content=STILL)

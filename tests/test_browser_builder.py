@@ -70,7 +70,8 @@ def test_a_guest_sees_neither_assistants_nor_settings(page: Page) -> None:
 
 def test_on_a_phone_form_and_preview_take_turns(page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 844})
-    sign_in(page, "/assistant?new=tutor")
+    sign_in(page, "/assistant")
+    page.get_by_role("link", name="Tutor").click()
     instructions, box = page.get_by_label("Instructions"), page.get_by_placeholder("Ask it something")
     expect(instructions).to_be_visible()
     expect(box).to_be_hidden()

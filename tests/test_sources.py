@@ -95,7 +95,7 @@ def test_the_page_opens_a_source_in_its_document_and_its_words_can_only_show(
 def test_wrapped_lines_flow_and_lists_and_headings_stand_apart() -> None:
     text = "# Ferry\nIt leaves\nat nine\nsharp.\n\n- one\n- two\n| a |"
     html = sources_html.sources("r", [{"n": 1, "title": "t", "text": text}], place=None)
-    assert "# Ferry<br>It leaves at nine sharp.<br><br>- one<br>- two<br>| a |" in html
+    assert "<b>Ferry</b><br>It leaves at nine sharp.<br><br>- one<br>- two<br>| a |" in html
 
 
 @pytest.mark.parametrize("n", ["", "0", "x", "9" * 5_000, "²", ["1"], None])
@@ -173,3 +173,8 @@ def test_doubts_anywhere_in_any_markdown_leave_the_html_whole(seed: int) -> None
     seen.feed(html)
     seen.close()
     assert not seen.open and DOUBT not in html and END_OF_DOUBT not in html
+
+
+def test_a_heading_of_markdown_reads_as_one() -> None:
+    told = sources_html.prose("## Late <b>returns</b>\n\nEach day late\ncosts one euro. #1 is free.")
+    assert told == "<b>Late &lt;b&gt;returns&lt;/b&gt;</b><br><br>Each day late costs one euro. #1 is free."

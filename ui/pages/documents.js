@@ -30,7 +30,7 @@ chooser.addEventListener("change", async () => {
 element.addEventListener("click", (event) => {
   const button = event.target.closest("button[data-do]");
   if (!button || (button.dataset.confirm && !window.confirm(button.dataset.confirm))) return;
-  if (button.dataset.do === "ask") document.querySelector("#tl-ask textarea").select();
+  if (button.dataset.do === "ask") document.querySelector("#tl-ask input").select();
   else if (button.dataset.do === "replace") {
     replacing = button;
     chooser.click();

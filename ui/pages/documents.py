@@ -51,7 +51,12 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
                 asking = gr.HTML(html.asking(""), js_on_load=None)
                 with gr.Row(elem_classes="tl-line", elem_id="tl-ask"):
                     query = gr.Textbox(
-                        label="Question", show_label=False, placeholder="Type a question", container=False, scale=5
+                        label="Question",
+                        show_label=False,
+                        placeholder="Type a question",
+                        container=False,
+                        max_lines=1,
+                        scale=5,
                     )
                     search = gr.Button("Search", scale=0, min_width=100)
                 found = gr.HTML(js_on_load=script, apply_default_css=False)

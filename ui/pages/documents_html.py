@@ -184,8 +184,8 @@ def _reading() -> str:
 
 def _facts(document: DocumentSummary) -> str:
     named = "" if document.name == document.title else f"{escape(document.name)} · "
-    added = f'<span class="tl-date">{escape(when(document.created_at))}</span>'
-    return f"{named}{counted(document.chunks, 'passage')} · added {added}"
+    added = f'<span class="tl-date">added {escape(when(document.created_at))}</span>'
+    return f"{named}{counted(document.chunks, 'passage')} · {added}"
 
 
 def _paragraphs(text: str) -> str:

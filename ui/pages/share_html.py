@@ -20,9 +20,8 @@ def ways(*, chat: str, script: str, name: str, notes: Sequence[str]) -> str:
         f'<a href="{escape(chat)}" target="_blank" rel="noopener">Open it</a></p>{snippet(chat, "Address")}'
         "<h2>In a page of yours</h2><p>Put this where the chat should be. It works on any site, and nothing of the "
         f"chat runs in your page.</p>{snippet(frame, 'Frame')}"
-        "<p>Or with Gradio's tag. Its small script comes from this server and loads nothing else: it puts the same "
-        "frame in the place of the tag. Gradio's own component is not used: it would run the chat inside your page, "
-        f"and this server would have to answer to pages of any site.</p>{snippet(tag, 'Gradio tag')}"
+        "<p>Or with Gradio's tag. Its small script comes from this server, loads nothing else, and puts the same frame "
+        f"in the place of the tag.</p>{snippet(tag, 'Gradio tag')}"
         f'<ul class="tl-reasons-list">{said}</ul></div>'
     )
 

@@ -4,27 +4,22 @@ Answers by people that the assistant was given as examples are such sources, too
 """
 
 import re
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from assistant.tables import HEADING_SEPARATOR
 from ui.pages.markup import escape, lines
 
 Place = Mapping[str, Any]
 """A source in its document, as the endpoint `/source` answers."""
 _WRAPPED = re.compile(r"(?m)^( ?[^\s#>|+*-].*)\n(?=[^\s#>|+*0-9-])")
 """A line of running text that goes on in the next."""
+_HEADING = re.compile(r"(?m)^#{1,6} +(\S.*)$")
 GONE = "This document was deleted or replaced since. These are its words at the time of the answer."
 
 
 def sources(reply: str, given: Sequence[Mapping[str, Any]], *, place: Place | None) -> str:
     """The sources of a reply, one of them perhaps in its place; of an answer that is not stored, `reply` is empty."""
-    titles = Counter(each["title"] for each in given if not each.get("golden"))
-    chips = "".join(
-        _source(reply, each, place if place and place["n"] == each["n"] else None, several=titles[each["title"]] > 1)
-        for each in given
-    )
+    chips = "".join(_source(reply, each, place if place and place["n"] == each["n"] else None) for each in given)
     return f'<div class="tl-sources" aria-label="Sources">{chips}</div>' if chips else ""
 
 
@@ -35,24 +30,14 @@ GOLDEN = {
 """What a golden answer is called on its chip, and what it is."""
 
 
-def _source(reply: str, source: Mapping[str, Any], place: Place | None, *, several: bool) -> str:
+def _source(reply: str, source: Mapping[str, Any], place: Place | None) -> str:
     n, cited = int(source["n"]), " tl-cited" if source.get("cited") else ""
     golden = source.get("golden")
-    title = GOLDEN[golden][0] if golden else _titled(source, several=several)
+    title = GOLDEN[golden][0] if golden else source["title"]
     panel = _golden(source) if golden else _place(place) if place else _passage(reply, source)
     return (
         f'<details class="tl-source{cited}{" tl-golden" if golden else ""}" data-n="{n}"{" open" if place else ""}>'
         f"<summary><b>{n}</b><span>{escape(title)}</span></summary>{panel}</details>"
-    )
-
-
-def _titled(source: Mapping[str, Any], *, several: bool) -> str:
-    """The document, and of several of one document the part of it, too."""
-    part = str(source.get("heading") or "").rpartition(HEADING_SEPARATOR)[2]
-    return (
-        f"{source['title']}{HEADING_SEPARATOR}{part}"
-        if several and part not in ("", source["title"])
-        else str(source["title"])
     )
 
 
@@ -82,8 +67,8 @@ def _place(place: Place) -> str:
 
 
 def prose(text: str) -> str:
-    """Text as it stands, but with lines that were only wrapped put together."""
-    return lines(_WRAPPED.sub(r"\1 ", text))
+    """Text as it stands, but with lines that were only wrapped put together, and headings of Markdown in bold."""
+    return _HEADING.sub(r"<b>\1</b>", escape(_WRAPPED.sub(r"\1 ", text))).replace("\n", "<br>")
 
 
 def _where(words: object) -> str:
