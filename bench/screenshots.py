@@ -1,7 +1,7 @@
-"""Pictures of every page for docs and eyes: `python -m bench.screenshots [NAME ...] [--to docs/screenshots]`.
+"""Pictures of every page for docs and eyes: `python -m bench.screenshots [NAME ...] [--to docs/screenshots] [--every]`.
 
-Furnishes an app as a month of use leaves it and photographs each scene of `tests.scenes`, or those named, light and
-dark, on a desktop and on a phone.
+Furnishes an app as a month of use leaves it and photographs each scene of `tests.scenes`, or those named, on a desktop
+by day and on a phone at night; with `--every`, also the other way round.
 """
 
 import io
@@ -13,14 +13,17 @@ from typing import Annotated
 
 import typer
 from PIL import Image
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browsing import CHROMIUM, QUIET, TIMEOUT_MS
-from tests.furnished import Furnished, furnish
-from tests.scenes import DESKTOP, PHONE, SCENES, SCHEMES, Scene, enter, look, visitor
-from tests.serving import AppServer, serve_app
+from tests.furnished import furnish
+from tests.scenes import DESKTOP, PHONE, SCENES, enter, look, visitor
+from tests.serving import serve_app
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
+KINDS = (("desktop", "light"), ("phone", "dark"), ("desktop", "dark"), ("phone", "light"))
+USUAL = 2
+"""So many of the kinds are for the docs."""
 SETTLE_MS = 700
 """Plots fit themselves to the window a moment after the page does."""
 COLOURS = 256
@@ -30,6 +33,7 @@ COLOURS = 256
 def main(
     names: Annotated[list[str] | None, typer.Argument(help="Of scenes; all, if none is named.")] = None,
     to: Annotated[Path, typer.Option(help="Folder of the pictures.")] = Path("docs/screenshots"),
+    every: Annotated[bool, typer.Option("--every", help="Both sizes, each light and dark.")] = False,
 ) -> None:
     """Take the pictures."""
     known = {scene.name: scene for scene in SCENES}
@@ -41,21 +45,17 @@ def main(
         held = furnish(app)
         expect.set_options(timeout=TIMEOUT_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        for name in names or known:
-            _take(app, browser, known[name], held, to)
-            sys.stdout.write(f"{name}\n")
+        visitors = {admin: visitor(app, browser, admin=admin) for admin in (True, False)}
+        for name, (size, scheme) in product(names or known, KINDS if every else KINDS[:USUAL]):
+            scene = known[name]
+            page = visitors[scene.admin].new_page()
+            look(page, width=SIZES[size], scheme=scheme)
+            enter(page, scene, held)
+            _save(page, to / f"{name}-{size}-{scheme}.png", whole=scene.whole)
+            page.close()
+            sys.stdout.write(f"{name}, {size}, {scheme}\n")
+            sys.stdout.flush()
         browser.close()
-
-
-def _take(app: AppServer, browser: Browser, scene: Scene, held: Furnished, to: Path) -> None:
-    """A scene's pictures; its page is opened anew for each, as people do who come with a phone or at night."""
-    for scheme, (size, width) in product(SCHEMES, SIZES.items()):
-        context = visitor(app, browser, admin=scene.admin)
-        page = context.new_page()
-        look(page, width=width, scheme=scheme)
-        enter(page, scene, held)
-        _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
-        context.close()
 
 
 def _save(page: Page, to: Path, *, whole: bool) -> None:

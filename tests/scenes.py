@@ -130,11 +130,13 @@ SCENES = (
     Scene(name="source", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_a_source, whole=False),
     Scene(name="rating", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_open_the_form, whole=False),
     Scene(name="edit", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_edit_a_question, whole=False),
-    Scene(name="search", address="/?c={talk}", filled="#tl-listing li", arrange=_search_conversations, whole=False),
+    Scene(
+        name="search", address="/?c={talk}", filled="#tl-thread .tl-tools", arrange=_search_conversations, whole=False
+    ),
     Scene(
         name="delete-conversation",
         address="/?c={talk}",
-        filled="#tl-listing li",
+        filled="#tl-thread .tl-tools",
         arrange=_delete_a_conversation,
         whole=False,
     ),
@@ -155,11 +157,13 @@ SCENES = (
     Scene(
         name="assistant",
         address="/assistant?a=default",
-        filled=".tl-opening",
+        filled=".tl-fields textarea",
         reply="Each day late costs three euros for a power tool [1].",
         arrange=_try_it_out,
     ),
-    Scene(name="new-assistant", address="/assistant?new=tutor", filled=".tl-opening", arrange=_leave_out_the_name),
+    Scene(
+        name="new-assistant", address="/assistant?new=tutor", filled=".tl-fields textarea", arrange=_leave_out_the_name
+    ),
     Scene(name="admins-only", address="/feedback", filled=".tl-empty h2", admin=False),
     Scene(name="login", address="/login", filled="form", admin=False, whole=False),
     Scene(name="refused", address="/login", filled="form", admin=False, arrange=_be_refused, whole=False),

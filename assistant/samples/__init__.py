@@ -18,8 +18,8 @@ SAMPLE: dict[str, Any] = {
     "greeting": "Hello! I know a few documents about Thumbloop. Ask me something, and rate what I say.",
     "example_questions": [
         "What is Thumbloop?",
-        "How do I add my own documents?",
-        "What happens when I correct an answer?",
+        "Which files does Thumbloop read?",
+        "Where are my documents kept?",
         "Who can see what I write?",
     ],
 }

@@ -140,7 +140,7 @@ def _export_part(services: Services, about: gr.Textbox) -> None:
         js_on_load=None,
     )
     with gr.Row(elem_classes="tl-line"):
-        format = gr.Dropdown(list(handlers.FORMATS), value="preference", label="What to export", scale=3)
+        format = gr.Dropdown(list(handlers.FORMATS), value="preference", label="What to export", scale=3, min_width=300)
         export = gr.Button("Make the file", scale=0, min_width=140)
     file = gr.File(label="File", visible=False, interactive=False)
 
