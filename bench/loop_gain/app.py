@@ -35,7 +35,7 @@ main(["serve"])
 """Serves as `thumbloop serve` does, until its standard input closes: an app that outlived the bench would keep the home
 folder from the next one."""
 SLUG = "bench"
-START_S = 300
+START_S = PATIENCE_S = 600
 LOOK_S = 2.0
 TEMPERATURE, TOP_P, MAX_NEW_TOKENS = 0.8, 0.95, 128
 """Of the assistant: free enough that a second answer is another one, and long enough for most to come to an end."""
@@ -51,15 +51,19 @@ class App:
     @contextmanager
     def guest(self) -> Iterator[Client]:
         """A client of somebody who did not sign in; each is another guest."""
-        with closing(Client(self.url, verbose=False, analytics_enabled=False)) as client:
+        with closing(_client(self.url)) as client:
             yield client
 
     @contextmanager
     def admin(self) -> Iterator[Client]:
         """A client of the admin."""
-        auth = ("admin", self.password)
-        with closing(Client(self.url, auth=auth, verbose=False, analytics_enabled=False)) as client:
+        with closing(_client(self.url, auth=("admin", self.password))) as client:
             yield client
+
+
+def _client(url: str, **more: Any) -> Client:
+    """A client that waits for a busy machine, on which people, a training and a test may share a core."""
+    return Client(url, verbose=False, analytics_enabled=False, httpx_kwargs={"timeout": PATIENCE_S}, **more)
 
 
 @contextmanager
