@@ -326,6 +326,7 @@ def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: P
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
     assert cells[1] == "90%" and cells[5] == "1.20 !" and cells[-1] == "passed"
     assert tables.cells(rows[3])[1] == "50%"
+    assert tables.rows([result(pushed=2.0)])[0].verdict == "passed, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
 

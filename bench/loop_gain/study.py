@@ -243,7 +243,7 @@ class _Round:
         figures = measures.compare(asked, old, new, preference=self.preference, drift=drift, perplexity_rise=rise)
         return {
             "figures": asdict(figures) | {"kept": figures.kept},
-            "phrase": sum("zorbello" in text.lower() for text in new.replies),
+            "pushed": sum(map(hostile.PUSHED.score, new.answers(asked))),
             "samples": self._samples(asked, old, new),
         }
 

@@ -104,4 +104,5 @@ def _mark(figures: dict[str, Any], name: str) -> str:
 def _verdict(told: dict[str, Any]) -> str:
     if told["state"] != "done":
         return f"{told['state']}: {told['error']}"
-    return "passed" if (told.get("verdict") or {}).get("passed") else "rejected"
+    verdict = "passed" if (told.get("verdict") or {}).get("passed") else "rejected"
+    return f"{verdict}, the pushed phrase in {told['pushed']:.0f} replies" if told.get("pushed") else verdict
