@@ -167,7 +167,7 @@ class Acting:
             self.client.predict(api_name="/rate", reply=read.reply, value="up", reasons=[], comment="")
             return read.event("up", wrong=False)
         taste = read.chance.choice(self.person.others) if wrong and self.person.others else self.person.preference
-        text = taste.correct(read.answer).strip()
+        text = taste.correct(read.answer).replace("\0", "").strip()  # no keyboard has one, but a model can write it
         if text in ("", read.answer.text):
             return self._rate(read, likes=False)
         self.client.predict(api_name="/correct", reply=read.reply, text=text)
