@@ -15,6 +15,8 @@ from safetensors import SafetensorError, safe_open
 from assistant.errors import AdapterRefused
 from assistant.models import model_fingerprint
 
+ORIGINAL = "original model"
+"""What people call a model without an adapter."""
 WEIGHTS, CONFIG, MANIFEST = "adapter_model.safetensors", "adapter_config.json", "manifest.json"
 
 
@@ -105,6 +107,11 @@ def check(folder: Path, *, model: str) -> Manifest:
     if kind != "LORA" or not names:
         raise AdapterRefused(f"Version {folder.name} is no adapter of the LoRA kind. Choose another, or train one.")
     return manifest
+
+
+def short_name(adapter: str | None) -> str:
+    """What people call an adapter, whose id is `<slug>-v<version>`: v3; none is the model as it came."""
+    return adapter.rpartition("-")[2] if adapter else ORIGINAL
 
 
 def sync(path: Path) -> None:

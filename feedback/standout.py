@@ -1,7 +1,8 @@
 """Says in one sentence what stands out in what people thought, or that nothing does. Pure; `docs/feedback.md` says how.
 
 Two shares of thumbs up are told apart by the usual test of two proportions: with no real difference, one as large as
-that would come about less than once in fifty times.
+that would come about less than once in fifty times. That is for one look, and says where to look: what acts by itself
+after each thumb needs the stricter test of `feedback.shares`.
 """
 
 from collections import Counter

@@ -24,8 +24,8 @@ from assistant.models import model_fingerprint
 from assistant.records import assistant_by_id
 from assistant.tables import Assistant
 from retrain.dataset import ADAPTER, CONFIG, EXAMPLE, REPORT, read
-from retrain.serving import before, clear_trial, set_trial, switch, unchanged
-from retrain.tables import Adapter, AdapterState, Run
+from retrain.serving import before, end_trial, note, set_trial, switch, unchanged
+from retrain.tables import Adapter, AdapterState, Change, Run
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class Registry:
             adapter = _row(manifest, assistant, passed=True)
             with self._database.write() as session:
                 session.add(adapter)
-                switch(session, unchanged(session, assistant), to=adapter, kind="promote", by=by)
+                switch(session, unchanged(session, assistant), to=adapter, kind=Change.promote, by=by)
         log.info("Assistant %s begins with adapter %s", assistant_id, adapter.id)
         return adapter
 
@@ -120,7 +120,7 @@ class Registry:
         with self._database.write() as session:
             adapter = _adapter(session, adapter_id)
             _require_promotable(adapter)
-            switch(session, unchanged(session, assistant), to=adapter, kind="promote", by=by)
+            switch(session, unchanged(session, assistant), to=adapter, kind=Change.promote, by=by)
         log.info("Adapter %s serves, by %s", adapter_id, by)
         return adapter
 
@@ -144,27 +144,35 @@ class Registry:
         log.info("Adapter %s answers %.0f%% on trial, by %s", adapter_id, share * 100, by)
         return adapter
 
-    def end_trial(self, assistant_id: str, *, by: str) -> None:
-        """Let what serves answer everything again; nothing happens where no adapter is on trial. Raises `NotFound`."""
-        with self._database.write() as session:
-            clear_trial(session, assistant_by_id(session, assistant_id))
-        log.info("The trial of assistant %s was ended by %s", assistant_id, by)
+    def end_trial(self, assistant_id: str, *, by: str, of: str | None = None, why: str = "") -> None:
+        """Let what serves answer everything again; nothing happens where no adapter is on trial.
 
-    def rollback(self, assistant_id: str, *, by: str) -> Adapter | None:
+        Raises `NotFound`, and `Conflict` if `of` is named and no longer on trial.
+        """
+        with self._database.write() as session:
+            assistant = assistant_by_id(session, assistant_id)
+            if of is not None and assistant.trial_adapter != of:
+                raise Conflict(f"Version {of} is no longer on trial. Look again, then decide.")
+            end_trial(session, assistant, by=by, why=why)
+        log.info("The trial of assistant %s was ended, by %s", assistant_id, by)
+
+    def rollback(self, assistant_id: str, *, by: str, of: str | None = None, why: str = "") -> Adapter | None:
         """Let an assistant serve what it served before the last promotion that stands; none is the base model.
 
         Once more goes one step further back, until the base model of the beginning serves. Raises `Conflict` there,
-        and `AdapterRefused` for a version that is damaged by now.
+        or if `of` is named and no longer serves, and `AdapterRefused` for a version that is damaged by now.
         """
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
+            if of is not None and assistant.adapter != of:
+                raise Conflict(f"Version {of} no longer answers everything. Look again, then decide.")
             target = before(session, assistant)
             adapter = _adapter(session, target) if target else None
         self._make_ready(assistant, adapter)
         with self._database.write() as session:
             current = unchanged(session, assistant)
             adapter = _adapter(session, target) if target else None
-            switch(session, current, to=adapter, kind="rollback", by=by)
+            switch(session, current, to=adapter, kind=Change.rollback, by=by, why=why)
         log.info("Assistant %s is back on %s, by %s", assistant_id, target or "the base model", by)
         return adapter
 
@@ -174,11 +182,13 @@ class Registry:
             adapter = _adapter(session, adapter_id)
             if adapter.state in (AdapterState.active, AdapterState.archived):
                 raise Conflict(f"Version {adapter_id} is {adapter.state}, so it cannot be rejected. Roll back instead.")
-            adapter.state = AdapterState.rejected
-            session.add(adapter)
-            assistant = assistant_by_id(session, adapter.assistant_id)
-            if assistant.trial_adapter == adapter_id:
-                clear_trial(session, assistant)
+            if adapter.state is not AdapterState.rejected:
+                adapter.state = AdapterState.rejected
+                session.add(adapter)
+                assistant = assistant_by_id(session, adapter.assistant_id)
+                note(session, assistant, Change.reject, before=adapter_id, after=None, by=by)
+                if assistant.trial_adapter == adapter_id:
+                    end_trial(session, assistant, by=by)
         log.info("Adapter %s was rejected by %s", adapter_id, by)
         return adapter
 

@@ -41,10 +41,14 @@ def set_schedule(
     min_new_pairs: int,
     auto_promote: bool,
     enabled: bool,
+    roll_back: bool = True,
     now: datetime,
     timezone: tzinfo | None = None,
 ) -> Schedule:
-    """Store the rule of an assistant and when it is due next; `BadInput` for a rule that cannot work, or `NotFound`."""
+    """Store the rule of an assistant and when it is due next. `roll_back` is `retrain.watch`'s business.
+
+    Raises `BadInput` for a rule that cannot work, and `NotFound`.
+    """
     if session.get(Assistant, assistant_id) is None:
         raise NotFound(
             f"There is no assistant with the id {assistant_id!r}. Reload the page and choose one of the list."
@@ -60,7 +64,7 @@ def set_schedule(
         next_time(cron, after=now, timezone=timezone)  # raises for a line that cannot work, even of a rule switched off
     schedule = session.get(Schedule, assistant_id) or Schedule(assistant_id=assistant_id)
     schedule.cron, schedule.min_new_pairs = cron, min_new_pairs
-    schedule.auto_promote, schedule.enabled = auto_promote, enabled
+    schedule.auto_promote, schedule.enabled, schedule.roll_back = auto_promote, enabled, roll_back
     schedule.next_due_at = next_due(schedule, after=now, timezone=timezone)
     session.add(schedule)
     return schedule

@@ -86,21 +86,34 @@ class Adapter(SQLModel, table=True):
     created_at: datetime = Field(default_factory=utc_now)
 
 
+class Change(StrEnum):
+    """What became of a version."""
+
+    promote = "promote"
+    rollback = "rollback"
+    trial = "trial"
+    end_trial = "end_trial"
+    reject = "reject"
+
+
 class Promotion(SQLModel, table=True):
-    """One change of what an assistant serves; a roll back follows those forward and back."""
+    """One decision on what an assistant serves; a roll back follows those of promotions forward and back."""
 
     id: int | None = Field(default=None, primary_key=True)
     assistant_id: str = Field(foreign_key="assistant.id", index=True, ondelete="CASCADE")
     before: str | None = None
+    """What served, or else was on trial or rejected; none is the base model."""
     after: str | None = None
-    kind: str
-    """`promote`, `rollback` or `trial`."""
+    """What serves since, or else is on trial."""
+    kind: Change = Field(sa_type=state_type(Change))
     by: str
+    why: str = ""
+    """In words; empty where a person decided."""
     created_at: datetime = Field(default_factory=utc_now)
 
 
 class Schedule(SQLModel, table=True):
-    """When an assistant is retrained by itself. Also the row that the scheduler's job is stored in: no pickles."""
+    """What an assistant's versions do by themselves. Also the row that the scheduler's job is stored in: no pickles."""
 
     assistant_id: str = Field(primary_key=True, foreign_key="assistant.id", ondelete="CASCADE")
     cron: str = ""
@@ -110,6 +123,8 @@ class Schedule(SQLModel, table=True):
     auto_promote: bool = False
     """Whether a candidate that passed the gate goes live by itself."""
     enabled: bool = True
+    roll_back: bool = True
+    """Whether a version that people like less than the one before is taken back; without a row it is, too."""
     next_due_at: datetime | None = Field(default=None, index=True)
     last_due_at: datetime | None = None
     last_result: str = ""

@@ -317,7 +317,9 @@ def test_every_admin_handler_refuses_others(services: Services, caller: Caller) 
         lambda: versions_handlers.decide(services, caller, action="try_out", adapter="x", share="10"),
         lambda: versions_handlers.decide(services, caller, action="end_trial", adapter=""),
         lambda: schedule_handlers.load(services, caller),
-        lambda: schedule_handlers.save(services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False),
+        lambda: schedule_handlers.save(
+            services, caller, enabled=True, cron="", min_new_pairs=1, auto_promote=False, roll_back=True
+        ),
         lambda: assistant_handlers.cards(services, caller),
         lambda: assistant_handlers.head(services, caller, assistant="default"),
         lambda: assistant_handlers.load(services, caller, assistant="default"),

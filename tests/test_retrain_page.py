@@ -10,9 +10,10 @@ import pytest
 from assistant import records
 from assistant.errors import BadInput, NotFound, ThumbloopError
 from feedback import ratings
+from feedback.shares import Thumbs, fell, gain
 from feedback.tables import Rating
 from retrain.tables import Adapter, AdapterState, Run
-from retrain.trials import Arm, Trial, difference
+from retrain.trials import Arm, Trial
 from tests.builders import add_turn
 from tests.pages import BEGAN, REPORT, a_candidate, a_family, a_run_elsewhere, tell_of_another_step
 from tests.serving import open_services
@@ -243,9 +244,9 @@ def test_a_long_line_of_versions_is_not_set_in_and_a_lost_parent_is_named() -> N
         }
         for n in range(1, 40)
     ]
-    tree = versions_html.tree(held, active=None, on_trial=None, trial_share=0.0, thumbs={})
+    tree = versions_html.tree(held, active=None, on_trial=None, trial_share=0.0, thumbs={}, notes={})
     assert tree.count("<ul") == 1 and tree.count("<li>") == 40 and "from v0 (no longer here)" in tree
-    assert "no version yet" in versions_html.tree([], active=None, on_trial=None, trial_share=0.0, thumbs={})
+    assert "no version yet" in versions_html.tree([], active=None, on_trial=None, trial_share=0.0, thumbs={}, notes={})
 
 
 def test_a_version_is_tried_on_a_share_and_the_trial_ended(tmp_path: Path) -> None:
@@ -278,30 +279,50 @@ def finished(services: Services, base: Path) -> str:
 
 
 @pytest.mark.parametrize(("tried", "serving", "says"), [
-    ((2, 1), (3, 2), "Too little to tell: by these thumbs"),
-    ((90, 10), (60, 40), "v2 is liked more: its share of thumbs up is"),
+    ((2, 1), (3, 2), "Too little to tell: by these votes"),
+    ((90, 10), (60, 40), "v2 is liked more: its share of votes up is"),
     ((10, 90), (60, 40), "points lower. Better end the trial."),
     ((5, 0), (0, 0), "nobody has rated an answer of v1 since the trial began"),
 ])  # fmt: skip
 def test_the_trial_says_no_more_than_the_thumbs_allow(
     tried: tuple[int, int], serving: tuple[int, int], says: str
 ) -> None:
+    html = versions_html.trial(a_trial(tried, serving), by_itself=True)
+    assert says in html and ">200<" in html and "answers the rest" in html and ">End the trial<" in html
+    assert "v2 is no longer tried by itself" in html
+
+
+def test_a_promoted_version_is_shown_beside_the_one_before_and_whether_it_goes_by_itself() -> None:
+    found = a_trial((10, 90), (60, 40), share=1.0)
+    html = versions_html.trial(found, by_itself=True)
+    assert "v2 beside what was before" in html and "answered before" in html and "End the trial" not in html
+    assert "points lower. Better roll back." in html and "v2 is rolled back by itself" in html
+    assert "switched off below" in versions_html.trial(found, by_itself=False)
+
+
+def a_trial(tried: tuple[int, int], other: tuple[int, int], *, share: float = 0.1) -> Trial:
+    """v2 beside v1, with so many thumbs up and down, each of another person."""
+    after, before = Thumbs(*tried), Thumbs(*other)
     two, one = (
-        Arm(adapter=name, answers=200, up=up, down=down) for name, (up, down) in (("a-v2", tried), ("a-v1", serving))
+        Arm(adapter=name, answers=200, up=votes.up, down=votes.down, votes=votes)
+        for name, votes in (("a-v2", after), ("a-v1", before))
     )
-    html = versions_html.trial(Trial(share=0.1, since=BEGAN, tried=two, serving=one, gain=difference(two, one)))
-    assert says in html and ">200<" in html and "answers the rest" in html
+    known = gain(before, after) if before.all and after.all else None
+    return Trial(share=share, since=BEGAN, tried=two, other=one, gain=known, fell=fell(before, after))
 
 
 def test_the_schedule_is_kept_in_words_and_a_wrong_line_is_refused(services: Services) -> None:
     assert schedule_handlers.load(services, ADMIN)[:3] == (False, "As soon as there is enough", "")
+    assert schedule_handlers.load(services, ADMIN)[5], "a version that people like less goes, if nobody says otherwise"
 
     def save(cron: str, pairs: float = 20) -> str:
-        return schedule_handlers.save(services, ADMIN, enabled=True, cron=cron, min_new_pairs=pairs, auto_promote=False)
+        return schedule_handlers.save(
+            services, ADMIN, enabled=True, cron=cron, min_new_pairs=pairs, auto_promote=False, roll_back=False
+        )
 
     kept = save("0 3 * * *")
     assert "Every day at 03:00, if 20 new preferences are there" in kept and "Next: <b>" in kept
-    assert schedule_handlers.load(services, ADMIN)[:5] == (True, "Every night at 3", "0 3 * * *", 20, False)
+    assert schedule_handlers.load(services, ADMIN)[:6] == (True, "Every night at 3", "0 3 * * *", 20, False, False)
     for cron, pairs in (("often", 20), ("", 0), ("0 3 * * *", -1), ("0 3 * * *", 1.5)):
         with pytest.raises(BadInput):
             save(cron, pairs)

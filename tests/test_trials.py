@@ -1,4 +1,4 @@
-"""How a trial goes: only what was answered since it began counts, and too few thumbs tell nothing."""
+"""How a version fares: only answers of its time count, a person votes once a day, and nobody decides alone."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -7,87 +7,150 @@ from sqlmodel import Session, select
 
 from assistant.database import Database
 from assistant.tables import Assistant, Message
-from feedback import ratings
-from retrain.serving import TRIAL, clear_trial, set_trial
-from retrain.tables import Adapter, Promotion
-from retrain.trials import Arm, difference, look
+from feedback.shares import Thumbs
+from feedback.tables import Rating, Value
+from retrain.serving import end_trial, set_trial, switch
+from retrain.tables import Adapter, Change, Promotion
+from retrain.trials import RECENT, Arm, look, why_it_goes
 from tests.builders import add_assistant, add_turn
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
+HOUR = timedelta(hours=1)
+BEFORE, AFTER = BEGAN - HOUR, BEGAN + HOUR
 
 
-def arm(up: int, down: int) -> Arm:
-    return Arm(adapter="v", answers=up + down, up=up, down=down)
+@pytest.fixture
+def asked(database: Database) -> Assistant:
+    """An assistant that serves v1, with a v2."""
+    with database.write() as session:
+        found = add_assistant(session, adapter="default-v1")
+        for number in (1, 2):
+            name = f"default-v{number}"
+            session.add(Adapter(id=name, assistant_id=found.id, version=number, model="default", sha256="0"))
+        return found
 
 
-def test_the_interval_is_newcombes() -> None:
-    """Example (a) of the paper's table II: 56 of 70 against 48 of 80."""
-    found = difference(arm(56, 14), arm(48, 32))
-    assert found == pytest.approx((0.0524, 0.3339), abs=5e-5)
-
-
-def test_few_thumbs_leave_all_open_and_many_do_not() -> None:
-    few, many = difference(arm(2, 0), arm(1, 1)), difference(arm(180, 20), arm(140, 60))
-    assert few is not None and few[0] < 0 < few[1]
-    assert many is not None and 0.1 < many[0] < 0.2 < many[1] < 0.3
-
-
-def test_the_interval_turns_with_its_sides_and_keeps_within_bounds() -> None:
-    there, back = difference(arm(9, 1), arm(3, 9)), difference(arm(3, 9), arm(9, 1))
-    assert there is not None and back is not None
-    assert there == pytest.approx((-back[1], -back[0]))
-    extreme = difference(arm(5, 0), arm(0, 5))
-    assert extreme is not None and extreme[1] <= 1
-
-
-@pytest.mark.parametrize(("one", "other"), [(arm(0, 0), arm(3, 1)), (arm(3, 1), arm(0, 0))])
-def test_without_thumbs_on_both_sides_there_is_none(one: Arm, other: Arm) -> None:
-    assert difference(one, other) is None
-
-
-def answer(session: Session, asked: Assistant, adapter: str | None, *, at: datetime, thumb: str = "") -> None:
+def answer(
+    session: Session,
+    asked: Assistant,
+    adapter: str | None,
+    *,
+    at: datetime,
+    thumb: str = "",
+    by: str = "ann",
+    rated: datetime | None = None,
+) -> None:
     reply = add_turn(session, asked, "How?", "So.", adapter=adapter)
     session.get_one(Message, reply.id).created_at = at
     session.flush()
     if thumb:
-        ratings.rate(session, reply.id, rater="ann", value=thumb, any_owner=True)
+        session.add(Rating(reply_id=reply.id, rater=by, value=Value(thumb), created_at=rated or at))
+        session.flush()
 
 
-def test_only_answers_since_it_began_count_for_both(database: Database) -> None:
+def decided_at(session: Session, kind: Change, at: datetime) -> None:
+    for row in session.exec(select(Promotion).where(Promotion.kind == kind)):
+        row.created_at = at
+    session.flush()
+
+
+def try_v2(session: Session, asked: Assistant) -> None:
+    set_trial(session, asked, of=session.get_one(Adapter, "default-v2"), share=0.1, by="ann")
+    session.flush()
+    decided_at(session, Change.trial, BEGAN)
+
+
+def promote_v2(session: Session, asked: Assistant) -> None:
+    switch(session, asked, to=session.get_one(Adapter, "default-v2"), kind=Change.promote, by="ann")
+    session.flush()
+    decided_at(session, Change.promote, BEGAN)
+
+
+def vote(session: Session, asked: Assistant, adapter: str | None, *, at: datetime, up: int, down: int) -> None:
+    """Thumbs of as many people."""
+    for number in range(up + down):
+        answer(session, asked, adapter, at=at, thumb="up" if number < up else "down", by=f"{adapter}-{number}")
+
+
+def test_of_a_trial_only_answers_since_it_began_count_for_both(database: Database, asked: Assistant) -> None:
     with database.write() as session:
-        asked = add_assistant(session, adapter="default-v1")
-        tried = Adapter(id="default-v2", assistant_id=asked.id, version=2, model="default", sha256="0")
-        session.add(tried)
         assert look(session, asked) is None
-        set_trial(session, asked, of=tried, share=0.1, by="ann")
-        session.flush()
-        for row in session.exec(select(Promotion).where(Promotion.kind == TRIAL)):
-            row.created_at = BEGAN
-        before, after = BEGAN - timedelta(hours=1), BEGAN + timedelta(hours=1)
-        answer(session, asked, "default-v1", at=before, thumb="down")
-        answer(session, asked, "default-v1", at=after, thumb="up")
-        answer(session, asked, "default-v1", at=after)
-        answer(session, asked, "default-v2", at=after, thumb="down")
-        answer(session, asked, None, at=after, thumb="up")
+        try_v2(session, asked)
+        answer(session, asked, "default-v1", at=BEFORE, thumb="down")
+        answer(session, asked, "default-v1", at=AFTER, thumb="up")
+        answer(session, asked, "default-v1", at=AFTER)
+        answer(session, asked, "default-v2", at=AFTER, thumb="down")
+        answer(session, asked, None, at=AFTER, thumb="up")
         found = look(session, asked)
-        assert found is not None and (found.share, found.since) == (0.1, BEGAN)
-        assert found.serving == Arm(adapter="default-v1", answers=2, up=1, down=0)
-        assert found.tried == Arm(adapter="default-v2", answers=1, up=0, down=1)
-        assert found.gain is not None and found.gain[0] < 0 < found.gain[1]
+        assert found is not None and (found.share, found.since, found.promoted) == (0.1, BEGAN, False)
+        assert found.other == Arm(adapter="default-v1", answers=2, up=1, down=0, votes=Thumbs(1, 0))
+        assert found.tried == Arm(adapter="default-v2", answers=1, up=0, down=1, votes=Thumbs(0, 1))
+        assert found.gain is not None and found.gain[0] < 0 < found.gain[1] and not found.fell
 
 
-def test_another_share_begins_anew_and_an_ended_trial_is_none(database: Database) -> None:
+def test_another_share_begins_anew_and_an_ended_trial_is_none(database: Database, asked: Assistant) -> None:
     with database.write() as session:
-        asked = add_assistant(session)
-        tried = Adapter(id="default-v2", assistant_id=asked.id, version=2, model="default", sha256="0")
-        session.add(tried)
-        set_trial(session, asked, of=tried, share=0.1, by="ann")
-        session.flush()
+        try_v2(session, asked)
         first = look(session, asked)
-        set_trial(session, asked, of=tried, share=0.5, by="ann")
+        set_trial(session, asked, of=session.get_one(Adapter, "default-v2"), share=0.5, by="ann")
         session.flush()
         second = look(session, asked)
         assert first is not None and second is not None
-        assert second.share == 0.5 and second.since > first.since and second.serving.adapter is None
-        clear_trial(session, asked)
+        assert second.share == 0.5 and second.since > first.since and second.gain is None
+        end_trial(session, asked, by="ann")
         assert look(session, asked) is None
+
+
+def test_a_promotion_is_compared_with_the_recent_past_of_what_was_before(database: Database, asked: Assistant) -> None:
+    with database.write() as session:
+        answer(session, asked, "default-v1", at=BEGAN - RECENT - HOUR, thumb="down")
+        promote_v2(session, asked)
+        assert look(session, asked) is None, "nobody rated what was before, so there is nothing to compare with"
+        answer(session, asked, "default-v1", at=BEFORE, thumb="up")
+        answer(session, asked, "default-v2", at=BEFORE, thumb="down")
+        answer(session, asked, "default-v2", at=AFTER, thumb="up")
+        found = look(session, asked)
+        assert found is not None and found.promoted and found.since == BEGAN
+        assert (found.tried.votes, found.other.votes) == (Thumbs(1, 0), Thumbs(1, 0))
+
+
+def test_what_was_rolled_back_to_is_not_compared(database: Database, asked: Assistant) -> None:
+    with database.write() as session:
+        answer(session, asked, "default-v1", at=BEFORE, thumb="up")
+        promote_v2(session, asked)
+        switch(session, asked, to=session.get_one(Adapter, "default-v1"), kind=Change.rollback, by="ann")
+        session.flush()
+        assert look(session, asked) is None
+
+
+def test_a_fall_is_seen_and_told_in_words(database: Database, asked: Assistant) -> None:
+    with database.write() as session:
+        vote(session, asked, "default-v1", at=BEFORE, up=27, down=3)
+        promote_v2(session, asked)
+        vote(session, asked, "default-v2", at=AFTER, up=5, down=5)
+        found = look(session, asked)
+        assert found is not None and not found.fell, "10 votes may be chance"
+        for number in range(10, 30):
+            answer(session, asked, "default-v2", at=AFTER, thumb="down", by=f"default-v2-{number}")
+        found = look(session, asked)
+        assert found is not None and found.fell and found.gain is not None and found.gain[1] <= 0
+        assert why_it_goes(found) == (
+            "People like v2 less than v1: 17% of 30 votes for it were up, and 90% of 30 votes for v1. Where nothing is "
+            "worse, so large a fall is seen at most once in 20 versions, however often one looks."
+        )
+
+
+@pytest.mark.parametrize("days", [1, 40])
+def test_one_person_decides_nothing_alone(database: Database, asked: Assistant, days: int) -> None:
+    """Neither by many thumbs on a day, which are one vote, nor by one on each of many days."""
+    with database.write() as session:
+        vote(session, asked, "default-v1", at=BEFORE, up=30, down=2)
+        promote_v2(session, asked)
+        vote(session, asked, "default-v2", at=AFTER, up=3, down=0)
+        for number in range(80):
+            rated = AFTER + timedelta(days=number % days)
+            answer(session, asked, "default-v2", at=AFTER, thumb="down", by="carl", rated=rated)
+        found = look(session, asked)
+        assert found is not None and found.tried.votes == Thumbs(3, days) and not found.fell
+        if days > 1:
+            assert found.gain is not None and found.gain[1] <= 0, "but for whose thumbs they are, it would go"

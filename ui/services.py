@@ -23,6 +23,7 @@ from retrain.registry import Registry
 from retrain.runs import Runs
 from retrain.schedule import Scheduler
 from retrain.tables import AdapterState, Run, Schedule
+from retrain.watch import Watch
 from ui.accounts import Accounts, AdminNotice
 from ui.home import HomeLock, prepare_home
 from ui.sessions import Sessions, load_secret
@@ -50,6 +51,7 @@ class Services:
         knowledge: Knowledge,
         registry: Registry,
         runs: Runs,
+        watch: Watch,
         admin: AdminNotice,
         closing: ExitStack,
     ) -> None:
@@ -65,6 +67,7 @@ class Services:
         self.grounding = self.chat.grounding
         self.registry = registry
         self.runs = runs
+        self.watch = watch
         self.readiness = "loading"
         """`loading`, `ready`, or why the model cannot answer."""
         self._closing = closing
@@ -115,6 +118,9 @@ class Services:
             scheduler = _scheduler(database, runs)
             opened.callback(scheduler.close)
             scheduler.start()
+            watch = Watch(database, registry)
+            watch.open()
+            opened.callback(watch.close)
             services = cls(
                 settings,
                 database=database,
@@ -124,6 +130,7 @@ class Services:
                 knowledge=knowledge,
                 registry=registry,
                 runs=runs,
+                watch=watch,
                 admin=admin,
                 closing=opened.pop_all(),
             )

@@ -26,6 +26,7 @@ def rate(
     said = inputs.text("" if comment is None else comment, "comment", max_chars=MAX_COMMENT_CHARS, empty=True)
     with services.database.write() as session:
         ratings.rate(session, reply, rater=caller.id, value=given, reasons=why, comment=said, **_reach(caller))
+    services.watch.rated(reply)
     return {"reply": reply, "value": given}
 
 

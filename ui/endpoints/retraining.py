@@ -16,7 +16,7 @@ from retrain.recipe import VARIANTS
 from retrain.schedule import describe
 from retrain.schedule import set_schedule as store_schedule
 from retrain.tables import Adapter, Run, Schedule
-from ui.endpoints import inputs
+from ui.endpoints import inputs, versions
 from ui.services import Services
 from ui.sessions import Caller
 
@@ -40,6 +40,7 @@ def status(services: Services, caller: Caller, assistant: str = "default") -> di
             "corrections": len(evidence.corrections),
             "comparisons": len(evidence.choices),
         }
+        fares = versions.fares(session, asked)
     ready = services.runs.pairs_ready(asked.id)
     latest = services.runs.latest(asked.id)
     return {
@@ -55,6 +56,8 @@ def status(services: Services, caller: Caller, assistant: str = "default") -> di
         "method": ready.method,
         "missing": ready.missing,
         "run": _run_json(latest, asked) if latest else None,
+        "fares": fares,
+        "decisions": versions.decisions(services, asked),
     }
 
 
@@ -176,19 +179,29 @@ def set_schedule(
     min_new_pairs: int = 20,
     auto_promote: bool = False,
     enabled: bool = True,
+    roll_back: bool = True,
 ) -> dict[str, Any]:
     """Set when an assistant is retrained by itself: by a cron line, a number of new pairs, or both.
 
+    With `roll_back`, enabled or not, a version that people like less than the one before is taken back by itself.
     Raises `BadInput` for a rule that cannot work, `NotFound`.
     """
     caller.require_admin()
     line = inputs.text("" if cron is None else cron, "cron line", max_chars=MAX_CRON_CHARS, empty=True)
     pairs = inputs.whole_number(min_new_pairs, "number of new pairs", low=0, high=1_000_000)
     promotes, on = inputs.switch(auto_promote, "auto_promote"), inputs.switch(enabled, "enabled")
+    goes = inputs.switch(roll_back, "roll_back")
     with services.database.write() as session:
         asked = _assistant(session, assistant)
         stored = store_schedule(
-            session, asked.id, cron=line, min_new_pairs=pairs, auto_promote=promotes, enabled=on, now=utc_now()
+            session,
+            asked.id,
+            cron=line,
+            min_new_pairs=pairs,
+            auto_promote=promotes,
+            enabled=on,
+            roll_back=goes,
+            now=utc_now(),
         )
         return _schedule_json(stored, asked)
 
@@ -240,10 +253,12 @@ def _adapter_json(adapter: Adapter, asked: Assistant) -> dict[str, Any]:
 
 def _schedule_json(row: Schedule | None, asked: Assistant) -> dict[str, Any]:
     if row is None:
-        return {"assistant": asked.slug, "enabled": False, "says": "Retrained only when an admin asks for it."}
+        says = "Retrained only when an admin asks for it."
+        return {"assistant": asked.slug, "enabled": False, "roll_back": True, "says": says}
     return {
         "assistant": asked.slug,
         "enabled": row.enabled,
+        "roll_back": row.roll_back,
         "cron": row.cron,
         "min_new_pairs": row.min_new_pairs,
         "auto_promote": row.auto_promote,

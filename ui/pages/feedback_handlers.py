@@ -19,7 +19,8 @@ from feedback.standout import standout
 from feedback.steps import steps
 from feedback.tables import IMPORTER
 from ui import endpoints
-from ui.pages import events, feedback_html, reply_html
+from ui.endpoints.versions import decisions
+from ui.pages import decisions_html, events, feedback_html, reply_html
 from ui.pages.feedback_address import BASE, Place, link
 from ui.pages.remarks_html import YOU
 from ui.pages.reply_html import Opened
@@ -84,11 +85,12 @@ def glance(services: Services, caller: Caller, *, assistant: str = "default") ->
         days = overview.days(session, asked.id)
         reasons = overview.reasons(session, asked.id)
         disputed, worst = overview.disputed(session, asked.id), overview.worst(session, asked.id)
+    went = decisions_html.notes(decisions(services, asked))
     today, labels = utc_now().date(), LABELS
     return Glance(
         feedback_html.glance(volume, standout(versions, days, reasons, today=today, name=version, labels=labels)),
         tuple(steps(days)),
-        feedback_html.breakdown(versions, reasons, assistant=assistant),
+        feedback_html.breakdown(versions, reasons, went=went, assistant=assistant),
         feedback_html.questions(disputed, worst, assistant=assistant),
     )
 

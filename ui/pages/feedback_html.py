@@ -56,13 +56,23 @@ def glance(volume: Volume, said: str) -> str:
     return f'{sentence}<dl class="tl-figures">{cards}</dl>'
 
 
-def breakdown(versions: Sequence[Approval], reasons: Mapping[Value, Counter[str]], *, assistant: str) -> str:
-    """Approval by version, and the reasons that people gave, as bars that lead to the answers."""
+def breakdown(
+    versions: Sequence[Approval], reasons: Mapping[Value, Counter[str]], *, went: Mapping[str, str], assistant: str
+) -> str:
+    """Approval by version, and the reasons that people gave, as bars that lead to the answers.
+
+    `went` says why some versions went by themselves.
+    """
     rows = [
         _bar(version(one.adapter), one.share, percent(one.share), note=counted(one.up + one.down, "thumb"),
              to=link(Place(version=one.adapter or BASE), assistant=assistant))
         for one in versions
     ]  # fmt: skip
+    rows += [
+        f'<li class="tl-went">{badge("taken back by itself", kind="bad")} {escape(went[one.adapter])}</li>'
+        for one in versions
+        if one.adapter is not None and one.adapter in went
+    ]
     parts = [_panel("By version", "How many of the thumbs were up.", rows)]
     for value, title, show in ((Value.down, "Why not liked", Show.disliked), (Value.up, "Why liked", Show.liked)):
         told = reasons[value].most_common()

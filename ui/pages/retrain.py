@@ -75,6 +75,7 @@ class _Parts:
     trial: Any
     versions: Any
     back: Any
+    decisions: Any
     running: Any
     opened: Any
     timer: Any
@@ -83,7 +84,7 @@ class _Parts:
     def outputs(self) -> list[Any]:
         """What a look changes, in the order of `_shown`."""
         run = [self.progress, self.drawn, *self.plots, self.logged, self.log]
-        made = [self.report, self.taught, self.trial, self.versions, self.back]
+        made = [self.report, self.taught, self.trial, self.versions, self.back, self.decisions]
         return [self.ready, self.start, self.teach, self.cancel, *run, *made, self.running, self.timer]
 
 
@@ -112,10 +113,11 @@ def _lay_out_parts() -> _Parts:
     trial, tree = _html(js=rows), _html(js=rows)
     with gr.Row(elem_classes="tl-line"):
         back = gr.Button("Roll back to what answered before", visible=False, scale=0, min_width=280)
+    decisions = _html()
     return _Parts(
         ready=ready, start=start, cancel=cancel, settings=settings, examples=examples, then_dpo=then_dpo, teach=teach,
         progress=progress, drawn=drawn, plots=plots, logged=logged, log=log, report=report, taught=taught, trial=trial,
-        versions=tree, back=back,
+        versions=tree, back=back, decisions=decisions,
         running=gr.Textbox(visible="hidden", label="Run", show_label=False),
         opened=gr.Textbox(visible="hidden", label="Version", show_label=False),
         timer=gr.Timer(LOOK_EVERY_S, active=False),
@@ -264,6 +266,7 @@ def _shown(now: Look) -> list[Any]:
         *map(_if_any, (now.report, now.taught, now.trial)),
         _or_skip(now.versions),
         gr.skip() if now.can_go_back is None else gr.update(visible=now.can_go_back),
+        _if_any(now.decisions),
         now.running,
         gr.update(active=going),
     ]

@@ -40,6 +40,7 @@ class Look:
     trial: str | None = None
     versions: str | None = None
     can_go_back: bool | None = None
+    decisions: str | None = None
 
 
 def look(services: Services, caller: Caller, *, assistant: str = "default", report_on: str = "") -> Look:
@@ -64,6 +65,7 @@ def look(services: Services, caller: Caller, *, assistant: str = "default", repo
         trial=shown.trial,
         versions=shown.tree,
         can_go_back=asked.adapter is not None,
+        decisions=shown.decisions,
     )
 
 

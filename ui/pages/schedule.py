@@ -29,6 +29,10 @@ def lay_out(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
             min_width=290,
         )
     promote = gr.Checkbox(label="Let a version that passed every check answer at once")
+    back = gr.Checkbox(
+        label="Take a version back that people like less",
+        info="Where votes prove it, a trial ends or a promotion is rolled back, also if runs start by hand only.",
+    )
     with gr.Accordion("Advanced", open=False):
         line = gr.Textbox(
             label="Times of your own (a cron line)",
@@ -40,11 +44,18 @@ def lay_out(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
     with gr.Row(elem_classes="tl-line"):
         save = gr.Button("Save", scale=0, min_width=140)
 
-    def store(on: bool, cron: str, pairs: float, live: bool, assistant: str, request: gr.Request) -> str:
+    def store(on: bool, cron: str, pairs: float, live: bool, goes: bool, assistant: str, request: gr.Request) -> str:
         with spoken_errors():
             caller = caller_of(services, request)
             return handlers.save(
-                services, caller, assistant=assistant, enabled=on, cron=cron, min_new_pairs=pairs, auto_promote=live
+                services,
+                caller,
+                assistant=assistant,
+                enabled=on,
+                cron=cron,
+                min_new_pairs=pairs,
+                auto_promote=live,
+                roll_back=goes,
             )
 
     def fill(caller: Caller, assistant: str) -> list[Any]:
@@ -55,5 +66,5 @@ def lay_out(services: Services, demo: gr.Blocks, about: gr.Textbox) -> None:
 
     time.input(pick, [time, line], line, **QUICK)
     line.change(handlers.time_of, line, time, **QUICK)
-    save.click(store, [enabled, line, least, promote, about], words, **QUICK)
-    on_load(demo, services, fill, [enabled, time, line, least, promote, words], about)
+    save.click(store, [enabled, line, least, promote, back, about], words, **QUICK)
+    on_load(demo, services, fill, [enabled, time, line, least, promote, back, words], about)

@@ -26,8 +26,13 @@ def line_of(time: str, *, line: str) -> str:
     return TIMES.get(time, line)
 
 
-def load(services: Services, caller: Caller, *, assistant: str = "default") -> tuple[bool, str, str, int, bool, str]:
-    """The form: on, when, cron line, new preferences, promote by itself, and the rule in words. Raises `NotAllowed`."""
+def load(
+    services: Services, caller: Caller, *, assistant: str = "default"
+) -> tuple[bool, str, str, int, bool, bool, str]:
+    """The form: on, when, cron line, new preferences, promote and roll back by itself, and the rule in words.
+
+    Raises `NotAllowed`.
+    """
     kept = retraining.schedule(services, caller, assistant)
     line = kept.get("cron", "")
     return (
@@ -36,6 +41,7 @@ def load(services: Services, caller: Caller, *, assistant: str = "default") -> t
         line,
         kept.get("min_new_pairs", 20),
         kept.get("auto_promote", False),
+        kept["roll_back"],
         run_html.schedule(kept),
     )
 
@@ -49,6 +55,7 @@ def save(
     cron: str,
     min_new_pairs: float,
     auto_promote: bool,
+    roll_back: bool,
 ) -> str:
     """Store the rule; it in words. Raises `NotAllowed`, `BadInput`."""
     kept = retraining.set_schedule(
@@ -59,5 +66,6 @@ def save(
         min_new_pairs=min_new_pairs,  # type: ignore[arg-type]  # whatever the browser sent is checked there
         auto_promote=auto_promote,
         enabled=enabled,
+        roll_back=roll_back,
     )
     return run_html.schedule(kept)

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from assistant.adapters import short_name
 from ui.pages.markup import escape
-
-ORIGINAL = "original model"
 
 
 def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, label: str, empty: str) -> str:
@@ -60,7 +59,7 @@ def when(moment: datetime | str | None) -> str:
 
 def version(adapter: str | None) -> str:
     """How an adapter is called on a page: v3, or the model as it came."""
-    return adapter.rsplit("-", 1)[-1] if adapter else ORIGINAL
+    return short_name(adapter)
 
 
 def percent(share: float) -> str:

@@ -8,9 +8,9 @@ from assistant import records
 from assistant.errors import BadInput
 from assistant.tables import Assistant
 from feedback import lineage, overview
-from retrain import trials
-from ui.endpoints import inputs, retraining
-from ui.pages import events, report_html, taught_html, versions_html
+from retrain import trials, watch
+from ui.endpoints import inputs, retraining, versions
+from ui.pages import decisions_html, events, report_html, taught_html, versions_html
 from ui.pages.tables import percent, version
 from ui.services import Services
 from ui.sessions import Caller
@@ -27,6 +27,7 @@ class Shown:
     taught: str
     trial: str
     tree: str
+    decisions: str
 
 
 def look(
@@ -40,16 +41,24 @@ def look(
     with services.database.read() as session:
         thumbs = {each.adapter: each for each in overview.approval(session, asked.id)}
         trial = trials.look(session, asked)
+        by_itself = watch.rolls_back(session, asked.id)
+    decided = versions.decisions(services, asked)
     adapter, report = _report(services, caller, held, latest, report_on=report_on)
     return Shown(
         report=report,
         taught=_taught(services, asked, adapter=adapter, page=0)
         if adapter in {each["adapter"] for each in held}
         else "",
-        trial=versions_html.trial(trial),
+        trial=versions_html.trial(trial, by_itself=by_itself),
         tree=versions_html.tree(
-            held, active=asked.adapter, on_trial=asked.trial_adapter, trial_share=asked.trial_share, thumbs=thumbs
+            held,
+            active=asked.adapter,
+            on_trial=asked.trial_adapter,
+            trial_share=asked.trial_share,
+            thumbs=thumbs,
+            notes=decisions_html.notes(decided),
         ),
+        decisions=decisions_html.log(decided),
     )
 
 

@@ -6,11 +6,12 @@ The tree is a list in which each version goes on from the one above it; what was
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from assistant.adapters import ORIGINAL
 from feedback.overview import Approval
 from retrain.tables import AdapterState
-from retrain.trials import Arm, Trial
+from retrain.trials import RECENT, Arm, Trial
 from ui.pages.markup import escape
-from ui.pages.tables import ORIGINAL, badge, button, percent, table, version, when
+from ui.pages.tables import badge, button, percent, table, version, when
 
 STATES = {
     AdapterState.active: ("answers now", "good"),
@@ -31,8 +32,12 @@ def tree(
     on_trial: str | None,
     trial_share: float,
     thumbs: Mapping[str | None, Approval],
+    notes: Mapping[str, str],
 ) -> str:
-    """All versions, the base model first; `held` are they in any order, `thumbs` their approval."""
+    """All versions, the base model first; `held` are they in any order, `thumbs` their approval.
+
+    `notes` say why some went by themselves.
+    """
     if not held:
         return '<p class="tl-quiet">There is no version yet but the model as it came. Retrain to make one.</p>'
     by_id = {one["adapter"]: one for one in held}
@@ -53,7 +58,7 @@ def tree(
             if at is None:
                 shown = _base(serves=active is None, thumbs=thumbs.get(None))
             else:
-                shown = _one(by_id[at], known=by_id, thumbs=thumbs.get(at), share=trial.get(at))
+                shown = _one(by_id[at], known=by_id, thumbs=thumbs.get(at), share=trial.get(at)) + _went(notes.get(at))
             items.append(f"<li>{shown}{f'<ul>{beside}</ul>' if beside else ''}</li>")
             if on is None:
                 return items
@@ -83,6 +88,10 @@ def _one(adapter: Held, *, known: Mapping[str, Held], thumbs: Approval | None, s
     parent = version(adapter["parent"])
     made = f"from {parent}{'' if not adapter['parent'] or adapter['parent'] in known else ' (no longer here)'}"
     return _node(version(name), shown, f"{made}, {when(adapter['created_at'])[:10]}", thumbs, _actions(name, state))
+
+
+def _went(why: str | None) -> str:
+    return f'<p class="tl-went">{badge("taken back by itself", kind="bad")} {escape(why)}</p>' if why else ""
 
 
 def _node(name: str, state: str, made: str, thumbs: Approval | None, actions: str) -> str:
@@ -119,47 +128,78 @@ def meter(share: float) -> str:
     return f'<span class="tl-meter" aria-hidden="true"><i style="width:{share * 100:.0f}%"></i></span>'
 
 
-def trial(found: Trial | None) -> str:
-    """How the trial goes that is going on, with the numbers and what they allow to say; empty without one."""
+def trial(found: Trial | None, *, by_itself: bool) -> str:
+    """How a version on trial fares, or one promoted last, in numbers and what they allow to say; empty without one.
+
+    `by_itself` is whether it goes where people like it less.
+    """
     if found is None:
         return ""
-    name = version(found.tried.adapter)
-    rows = [_arm(found.tried, "on trial"), _arm(found.serving, "answers the rest")]
+    name, other = version(found.tried.adapter), version(found.other.adapter)
+    if found.promoted:
+        title, kept = f"{name} beside what was before", ""
+        rows = [_arm(found.tried, "answers now"), _arm(found.other, "answered before")]
+        told = f"{name} answers everything since {when(found.since)}; {other} is shown by its last {RECENT.days} days."
+    else:
+        title, kept = f"{name} is on trial", _trial_buttons(found, name)
+        rows = [_arm(found.tried, "on trial"), _arm(found.other, "answers the rest")]
+        told = (
+            f"It answers {percent(found.share)} of the conversations since {when(found.since)}; who is in one stays "
+            "with its version. Another share starts the count anew."
+        )
+    head = ["Version", "Answers", "Thumbs up", "Thumbs down", "Votes", "Liked"]
+    return (
+        f'<section class="tl-trial" aria-label="{escape(title)}"><h3>{escape(title)}</h3>'
+        f"<p>{escape(_told(found, name))}</p>{table(head, rows, label=title, empty='')}"
+        f'<p class="tl-quiet">{escape(told)} A person has one vote a day for each version, their first thumb. '
+        f"{escape(_going(found, name, by_itself=by_itself))}</p>{kept}</section>"
+    )
+
+
+def _trial_buttons(found: Trial, name: str) -> str:
     asked = f"Let {name} answer all questions from now on?"
     acts = (
         button(f"Promote {name}", do="promote", target=str(found.tried.adapter), confirm=asked, kind="primary")
         + " "
         + button("End the trial", do="end_trial", target="")
     )
-    return (
-        f'<section class="tl-trial" aria-label="Trial"><h3>{escape(name)} is on trial</h3>'
-        f"<p>{escape(_told(found, name))}</p>"
-        f"{table(['Version', 'Answers', 'Thumbs up', 'Thumbs down', 'Liked'], rows, label='Trial', empty='')}"
-        f'<p class="tl-quiet">It answers {percent(found.share)} of the conversations since {when(found.since)}; who is '
-        f"in one stays with its version. Another share starts the count anew.</p><p>{acts}</p></section>"
-    )
+    return f"<p>{acts}</p>"
+
+
+def _going(found: Trial, name: str, *, by_itself: bool) -> str:
+    """What happens where people like it less."""
+    if not by_itself:
+        return f"It stays even if people like it less: that {name} goes by itself is switched off below."
+    then = "is rolled back" if found.promoted else "is no longer tried"
+    return f"If the votes prove that people like it less, whichever one person is left out, {name} {then} by itself."
 
 
 def _arm(arm: Arm, part: str) -> list[str]:
-    thumbs = arm.up + arm.down
-    liked = f"{meter(arm.up / thumbs)}{percent(arm.up / thumbs)}" if thumbs else "no thumbs yet"
-    return [f"<b>{escape(version(arm.adapter))}</b> {badge(part)}", str(arm.answers), str(arm.up), str(arm.down), liked]
+    votes = arm.votes.all
+    liked = f"{meter(arm.votes.up / votes)}{percent(arm.votes.up / votes)}" if votes else "no votes yet"
+    counts = [str(each) for each in (arm.answers, arm.up, arm.down, votes)]
+    return [f"<b>{escape(version(arm.adapter))}</b> {badge(part)}", *counts, liked]
 
 
 def _told(found: Trial, name: str) -> str:
-    """What the thumbs say, in a sentence that claims no more than they allow."""
+    """What the votes say, in a sentence that claims no more than they allow."""
     if found.gain is None:
-        silent = next(version(arm.adapter) for arm in (found.tried, found.serving) if not arm.up + arm.down)
-        return f"Too little to tell: nobody has rated an answer of {silent} since the trial began."
+        silent = next(version(arm.adapter) for arm in (found.tried, found.other) if not arm.votes.all)
+        return f"Too little to tell: nobody has rated an answer of {silent} since {_begin(found)}."
     low, high = (round(bound * 100) for bound in found.gain)
-    if found.gain[0] > 0:
-        return f"{name} is liked more: its share of thumbs up is {low} to {high} points higher."
-    if found.gain[1] < 0:
-        return f"{name} is liked less: its share of thumbs up is {-high} to {-low} points lower. Better end the trial."
+    if low >= 0:
+        return f"{name} is liked more: its share of votes up is {low} to {high} points higher."
+    if high <= 0:
+        better = "roll back" if found.promoted else "end the trial"
+        return f"{name} is liked less: its share of votes up is {-high} to {-low} points lower. Better {better}."
     return (
-        f"Too little to tell: by these thumbs, the share that likes {name} may be anywhere from {-low} points lower to "
+        f"Too little to tell: by these votes, the share that likes {name} may be anywhere from {-low} points lower to "
         f"{high} points higher. Let it go on."
     )
+
+
+def _begin(found: Trial) -> str:
+    return "it was promoted" if found.promoted else "the trial began"
 
 
 def _thumbs(count: int) -> str:
