@@ -24,6 +24,9 @@ TUNED = {
 """How GNU's libraries wait and allocate in a child. A thread of its arithmetic that waits for another looks again so
 often before it sleeps: to sleep at once makes training half as slow again, to wait much longer holds a core that chat
 wants. Memory that is free again is kept for the next step, which is a tenth faster."""
+REPEATABLE = {"PYTHONHASHSEED": "0", "CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""So that the same run gives the same adapter: PEFT writes the names of an adapter's modules in the order of a set, and
+cuBLAS adds up in the same order each time only with a workspace of its own."""
 SECRETS = ("THUMBLOOP_ADMIN_PASSWORD", "THUMBLOOP_DATABASE_URL")
 
 
@@ -62,7 +65,7 @@ def spawn_worker(folder: Path) -> "subprocess.Popen[bytes]":
     environment = {name: value for name, value in os.environ.items() if name not in SECRETS}
     root = str(Path(retrain.__file__).resolve().parents[1])
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH"))))
-    environment = {**TUNED, **environment}
+    environment = {**TUNED, **environment, **REPEATABLE}
     with (folder / LOG).open("ab") as output:
         return subprocess.Popen(
             [sys.executable, "-m", "retrain.worker", str(folder.resolve())],

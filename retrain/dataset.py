@@ -21,10 +21,12 @@ TRAIN, TRAIN_SINGLES, TRAIN_LESSONS = "train.jsonl", "train_singles.jsonl", "tra
 ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 """Which file each method learns from."""
 HELD_OUT = "held_out.jsonl"
+FROZEN = (*ROWS_OF.values(), HELD_OUT)
+"""All files of rows that a run may have."""
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
 CONFIG, PROGRESS, REPORT, RESULT = "config.json", "progress.jsonl", "report.json", "result.json"
-LOG, ADAPTER = "worker.log", "adapter"
+LOG, ADAPTER, REHEARSAL = "worker.log", "adapter", "rehearsal.jsonl"
 """What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8
 """From so many pairs on, training is by DPO."""

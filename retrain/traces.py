@@ -15,13 +15,11 @@ from sqlmodel import Session, col, select
 from assistant.database import Database
 from assistant.tables import Assistant
 from feedback.rows import TABLES
-from retrain.dataset import HELD_OUT, REPORT, ROWS_OF, read, write, write_synced
+from retrain.dataset import FROZEN, REPORT, read, write, write_synced
 from retrain.registry import rows_of
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
 
 log = logging.getLogger(__name__)
-
-FROZEN = (*ROWS_OF.values(), HELD_OUT)
 
 
 @dataclass(frozen=True)

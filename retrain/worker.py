@@ -3,8 +3,9 @@
 A run's method is one or two methods of training, such as `sft+dpo`; the second goes on from what the first made.
 
 All it knows is in the run's folder (`config.json` and the frozen rows), and all it tells goes there: `progress.jsonl`
-and `worker.log` as it goes, `adapter/` and `report.json`, and `result.json` last, in one step. It opens no database. It
-ends at once when asked to (SIGTERM), and when whoever started it dies (its standard input closes).
+and `worker.log` as it goes, `adapter/`, `made.json` and `report.json`, and `result.json` last, in one step. It opens no
+database. It ends at once when asked to (SIGTERM), and when whoever started it dies (its standard input closes). A
+replay (`retrain.replay`) ends where the gate would begin.
 """
 
 import json
@@ -32,7 +33,20 @@ from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.models import model_fingerprint
 from retrain import gate
-from retrain.dataset import ADAPTER, CONFIG, HELD_OUT, PROGRESS, REPORT, RESULT, ROWS_OF, read, write, write_synced
+from retrain.dataset import (
+    ADAPTER,
+    CONFIG,
+    HELD_OUT,
+    PROGRESS,
+    REHEARSAL,
+    REPORT,
+    RESULT,
+    ROWS_OF,
+    read,
+    write,
+    write_synced,
+)
+from retrain.made import MADE, record
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse
 from retrain.training import Step, train
@@ -43,8 +57,8 @@ ORPHANED = 3
 """Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
 NICENESS = 10
 LOCK_TIMEOUT_S = 60
-TAUGHT, REHEARSAL = "taught", "rehearsal.jsonl"
-"""The adapter between two methods, and the everyday answers that were mixed into teaching."""
+TAUGHT = "taught"
+"""The adapter between two methods."""
 TRAINING_SHARE = 0.5
 """Of a run's time, about; the rest is the gate's."""
 
@@ -93,6 +107,9 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
 
     _tell(folder, {"state": "training"})
     figures = _train(folder, config, start)
+    record(folder)
+    if config.get("replay"):
+        return
     _tell_examined(folder, 0.0, trained=figures)
     _name_candidate(folder, config)
     _examine(folder, config, trained=figures)
@@ -112,7 +129,7 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
         before = figures["steps"]
 
         def tell_step(step: Step, *, number: int = number, before: int = before) -> None:
-            share = TRAINING_SHARE * (number + step.step / step.of) / len(methods)
+            share = (1 if config.get("replay") else TRAINING_SHARE) * (number + step.step / step.of) / len(methods)
             counted = replace(step, step=before + step.step, of=before + step.of)
             _tell(folder, {"state": "training", "share": round(share, 3), **asdict(counted)})
 
@@ -133,7 +150,9 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
 
 
 def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None) -> list[dict[str, Any]]:
-    """Let what serves answer everyday prompts; the rows, which stay in the folder for people to look at."""
+    """Let what serves answer everyday prompts, unless it has; the rows, which stay in the folder as the others do."""
+    if (folder / REHEARSAL).is_file():
+        return read(folder / REHEARSAL)
     engine = BatchingEngine(folder, threads=config["threads"])
     try:
         rows = rehearse(
@@ -206,7 +225,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
     for name in (ADAPTER, TAUGHT):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (PROGRESS, RESULT, REHEARSAL, REPORT):
+    for name in (PROGRESS, RESULT, MADE, REPORT):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -36,10 +36,20 @@ APP_HAS_THE_DOCUMENTS = (
 def retrain(
     assistant: Assistant = "default",
     anew: Annotated[bool, typer.Option("--anew", help="From what it began with, on all feedback.")] = False,
+    replay: Annotated[
+        str | None,
+        typer.Option(
+            metavar="RUN",
+            help="Train again what this run trained, and tell if that gives the same adapter; keep nothing.",
+        ),
+    ] = None,
     home: Home = None,
 ) -> None:
     """Train on the feedback so far, test the candidate, and wait for the result."""
     settings = settings_of(home=home)
+    if replay is not None:
+        _replay(settings, replay)
+        return
     _carry_out(settings, assistant, lambda runs, asked, *_: runs.start(asked.id, asked_by=COMMAND_LINE, anew=anew))
 
 
@@ -65,6 +75,19 @@ def teach(
         )
 
     _carry_out(settings, assistant, start)
+
+
+def _replay(settings: "Settings", run: str) -> None:
+    """Train a run again from its folder; it and the app are left alone."""
+    with out.status("Starting"):
+        from retrain.replay import find_folder, replay
+        from ui.launch import progress_bar
+    folder = find_folder(settings.runs_dir, run)
+    with progress_bar(out) as bar:
+        done = replay(folder, on_share=lambda share: bar(f"Replaying run {folder.name[:8]}", share))
+    out.print(done.sentence, highlight=False)
+    if not done.same:
+        raise typer.Exit(1)
 
 
 def _composed(
