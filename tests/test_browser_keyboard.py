@@ -86,13 +86,13 @@ def last(app: AppServer, table: Any, reply: str) -> Any:
 def test_a_guest_asks_opens_a_source_rates_corrects_and_undoes(app: AppServer, page: Page) -> None:
     page.goto("/")
     expect(page.locator(".tl-example").first).to_be_visible()
-    app.engine.enqueue("It is kept in one folder [1].")
+    app.engine.enqueue("It is kept in one folder [2].")
     ask(page, "Where are my documents kept?")
     reply = page.locator("article[data-reply]").get_attribute("data-reply")
     assert reply
 
     press(page, page.locator("#tl-thread .tl-cite"), back=True)
-    expect(page.locator(".tl-source[data-n='1'] blockquote")).to_be_visible()
+    expect(page.locator(".tl-source[data-n='2'] blockquote")).to_be_visible()
     holds_its_place(page)
     press(page, page.get_by_role("button", name="Show in the document"))
     expect(page.locator("#tl-thread mark")).to_be_visible()
