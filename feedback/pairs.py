@@ -98,10 +98,11 @@ def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
     """The preference pairs and single thumbs that the evidence gives."""
     signals = [[*compared(evidence)], [*corrected(evidence)], [*retried(evidence)]]
     voted = polls(evidence)
-    people = judge_people((*signals[0], *signals[1]), voted, rules=rules)
+    claims_of_all = [claim for claims in signals for claim in claims]
+    people = judge_people(claims_of_all, voted, rules=rules)
     voted = [replace(poll, weight=people.weight, least_lead=math.log(rules.least_odds)) for poll in voted]
     building = _Building(rules, people)
-    again = repeated([claim for claims in signals for claim in claims], evidence, rules=rules)
+    again = repeated(claims_of_all, evidence, rules=rules)
     building.drop_repeated(again)
     heard = {claim.rows for claim in again}
     for claims in signals:

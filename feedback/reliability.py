@@ -10,9 +10,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
-from feedback.claims import Claim, Poll
+from feedback.claims import Claim, Kind, Poll
 from feedback.rules import Rules
 from feedback.tables import IMPORTER
+from feedback.tastes import contrary
 
 ROUNDS = 10
 
@@ -37,8 +38,8 @@ class Reliability:
         return self.unreliable.issuperset(raters)
 
 
-def judge_people(claims: Iterable[Claim], voted: Iterable[Poll], *, rules: Rules) -> Reliability:
-    """The reliability of all who met others, over the same text or the same two texts."""
+def judge_people(claims: Sequence[Claim], voted: Sequence[Poll], *, rules: Rules) -> Reliability:
+    """The reliability of all who met others, over the same text or the same two texts, or by their tastes."""
     meetings = [met for met in (*_over_two(claims), *map(_over_one, voted)) if len(met) > 1]
     times = Counter(rater for met in meetings for rater, _ in met)
     right = _shares_right(meetings, times, prior=rules.usual_reliability, strength=rules.weight_of_usual)
@@ -47,14 +48,14 @@ def judge_people(claims: Iterable[Claim], voted: Iterable[Poll], *, rules: Rules
     return Reliability(
         usual=_log_odds(rules.usual_reliability),
         known={rater: _log_odds(share) for rater, share in right.items()},
-        unreliable=frozenset(rater for rater, share in known.items() if share < least),
+        unreliable=contrary(claims, voted, rules=rules).union(rater for rater, share in known.items() if share < least),
     )
 
 
 def _over_two(claims: Iterable[Claim]) -> Iterable[Meeting]:
     said: dict[frozenset[tuple[str, str]], dict[str, bool]] = {}
     for claim in claims:
-        if not claim.tie:
+        if not claim.tie and claim.kind is not Kind.retry:  # of which the thumbs are counted themselves
             sides = said.setdefault(frozenset((claim.better, claim.worse)), {})
             sides |= {rater: claim.better < claim.worse for rater in claim.raters if rater != IMPORTER}
     return (list(sides.items()) for sides in said.values())

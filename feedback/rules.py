@@ -47,6 +47,10 @@ class Rules:
     """Who has met others less often than this is not called unreliable."""
     unreliable_by: float = 0.12
     """So much below the middle of all a person is unreliable."""
+    contrary: float = 0.01
+    """Who says so seldom what others' claims foretell that chance would do it less often is unreliable,"""
+    foretold: float = 0.65
+    """if those foretell this share of each other."""
     letters_of_phrase: int = 16
     """Words that people share are a phrase from so many letters on."""
     people_of_phrase: int = 4

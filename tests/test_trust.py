@@ -139,6 +139,48 @@ def test_where_two_contradict_each_other_the_more_reliable_is_believed() -> None
     assert (pair.rejected, len(pair.raters)) == ("It is to be done in autumn.", 7), "but not against many strangers"
 
 
+def tasteful(talk: Talk, rater: str, count: int, *, short: bool | None, wrong: float = 0.1) -> None:
+    """Choices of somebody who likes short answers, or long ones, or neither, with as many likes and dislikes."""
+    for _ in range(count):
+        likes = talk.dice.random() < 0.5 if short is None else short is (talk.dice.random() >= wrong)
+        lengths = (talk.dice.randint(4, 9), talk.dice.randint(10, 30))
+        better, worse = (talk.words(length) for length in (lengths if likes else lengths[::-1]))
+        a, b = talk.asked(better, worse, by=rater)
+        talk.choices.append(Choice(talk._next(), a, b, rater))
+        for text, up in ((better, True), (worse, False)):
+            [reply] = talk.asked(f"{text} Indeed.", by=rater)
+            talk.rate(reply, rater, up=up)
+
+
+def raters_of(built: PairSet) -> set[str]:
+    return {rater for one in (*built.pairs, *built.singles) for rater in one.raters}
+
+
+@pytest.mark.parametrize("honest", [{"owner": 30}, {f"guest{n}": 4 for n in range(10)}])
+def test_who_always_wants_the_contrary_of_the_others_is_not_believed_on_questions_of_their_own(
+    honest: dict[str, int],
+) -> None:
+    talk = Talk()
+    for rater, count in honest.items():
+        tasteful(talk, rater, count, short=True)
+    tasteful(talk, "liar", 12, short=False, wrong=0.0)
+    built = talk.pairs()
+    assert raters_of(built) == set(honest)
+    assert built.left_out["unreliable"] == 12 + 24
+
+
+def test_where_tastes_foretell_nothing_or_few_claims_are_against_them_all_are_believed() -> None:
+    talk = Talk()
+    for n in range(10):
+        tasteful(talk, f"person{n}", 12, short=None)
+    assert len(raters_of(talk.pairs())) == 10
+    talk = Talk()
+    for n in range(10):
+        tasteful(talk, f"guest{n}", 4, short=True)
+    tasteful(talk, "other", 1, short=False, wrong=0.0)
+    assert len(raters_of(talk.pairs())) == 11
+
+
 def pushing(talk: Talk, *, by: str, pairs: int, texts: int = 1) -> Talk:
     """380 pairs of ten honest people, and `pairs` of twenty newcomers with the phrase, in so many wordings."""
     for n in range(380):
