@@ -50,7 +50,9 @@ class Rules:
     contrary: float = 0.01
     """Who says so seldom what others' claims foretell that chance would do it less often is unreliable,"""
     foretold: float = 0.65
-    """if those foretell this share of each other."""
+    """if those foretell this share of each other,"""
+    least_told: int = 4
+    """and theirs are so many that can be foretold."""
     letters_of_phrase: int = 16
     """Words that people share are a phrase from so many letters on."""
     people_of_phrase: int = 4

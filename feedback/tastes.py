@@ -39,8 +39,10 @@ def contrary(claims: Iterable[Claim], voted: Iterable[Poll], *, rules: Rules) ->
     found_contrary = set()
     for rater, count in times.items():
         others = times.total() - count
-        share = (right.total() - right[rater]) / max(1, others)
-        if others >= count and share >= rules.foretold and _chance(right[rater], count, share) < rules.contrary:
+        if not rules.least_told <= count <= others:
+            continue
+        share = (right.total() - right[rater]) / others
+        if share >= rules.foretold and _chance(right[rater], count, share) < rules.contrary:
             found_contrary.add(rater)
     return frozenset(found_contrary)
 
