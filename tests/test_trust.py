@@ -153,7 +153,8 @@ def tasteful(talk: Talk, rater: str, count: int, *, short: bool | None, wrong: f
 
 
 def raters_of(built: PairSet) -> set[str]:
-    return {rater for one in (*built.pairs, *built.singles) for rater in one.raters}
+    said = [one.raters for one in built.pairs] + [one.raters for one in built.singles]
+    return {rater for raters in said for rater in raters}
 
 
 def test_who_always_wants_the_contrary_of_the_others_is_not_believed_on_questions_of_their_own() -> None:
