@@ -21,8 +21,10 @@ _OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
 """A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
 NEW_PARAGRAPH = "\n\n"
 """Behind the end of a block of code nothing else may stand."""
+_GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
+"""A finished sentence, and behind it no quotation."""
 HELD_CHARS = 160
-"""So much of an answer is held back until it quotes; a longer one, or one without a quotation, is shown as it is."""
+"""So much of an answer is held back until it quotes; one that is longer, or goes on without, is shown as it is."""
 DEFECTION = 0.5
 """Another source than the best match is quoted, too, if it has so much more of the answer's words (a share of them)."""
 
@@ -56,7 +58,7 @@ def stream_quoting(
                         stands = shown or borne_out(text[: opening.start()], chosen)
                         quoted = (text[: opening.end() - 1] if stands else "") + " ".join(map(_quotation, chosen))
                         break
-                    ready = len(text) if told or len(text) > HELD_CHARS or piece.finish else shown
+                    ready = len(text) if told or piece.finish or _is_no_brief_answer(text) else shown
                     yield Piece(text[shown:ready], len(ids) + piece.tokens, piece.finish)
                     shown = ready
             except Exception:
@@ -70,6 +72,10 @@ def stream_quoting(
         shown = len(told)
         if full:
             return
+
+
+def _is_no_brief_answer(text: str) -> bool:
+    return len(text) > HELD_CHARS or _GOES_ON.search(text) is not None
 
 
 def repeat(engine: Engine, source: Mapping[str, Any], *, weights: Weights) -> Generator[Piece, None, None]:

@@ -25,7 +25,7 @@ def endless_until(ended: threading.Event) -> Callable[..., Iterator[Piece]]:
 
     def stream(prompt: Sequence[int], *, weights: Weights, sampling: Sampling) -> Iterator[Piece]:  # noqa: ARG001
         try:
-            yield Piece("Once upon", 2)
+            yield Piece("Once upon a time. There was", 2)
             while not ended.wait(0.02):
                 yield Piece("", 2)
         finally:

@@ -103,12 +103,14 @@ def opinion(services: Services, reply: str) -> Opinion:
 
 
 def test_a_question_streams_from_looking_to_writing_to_the_stored_answer(services: Services) -> None:
-    views = ask(services, "Where is it kept?", reply="In one folder [1].")
+    views = ask(services, "Where is it kept?", reply="In one folder [1]. It stays there, in one folder.")
     assert "Looking through the documents" in (views[0].live or "") and views[0].busy and views[0].box is None
     assert views[1].box == "" and views[1].conversation
     texts = [view.live or "" for view in views[1:-1]]
-    assert len(texts) > 3 and "Reading what was found" in texts[0]
-    assert all("Writing" in text for text in texts[1:-1]) and "folder" in texts[-1] and "tl-status" not in texts[-1]
+    states = ["Reading what was found", "Writing", "tl-text"]
+    told = [next(state for state in states if state in text) for text in texts]
+    assert told == sorted(told, key=states.index) and len(set(told[:-1])) == 2 and told.count("Writing") > 2
+    assert "folder" in texts[-1] and "tl-status" not in texts[-1]
     last = views[-1]
     assert last.live == "" and last.busy is False and not last.warning
     assert "In one folder" in (last.thread or "") and "tl-sources" in (last.thread or "")

@@ -62,13 +62,20 @@ def test_an_answer_is_held_back_until_it_quotes_and_a_long_one_is_not() -> None:
     engine = FakeEngine()
     engine.enqueue("Hello there, how are you?")
     assert [piece.text for piece in pieces_of(engine) if piece.text] == ["Hello there, how are you?"]
-    tale = " ".join(["Once upon a time."] * 20)
+    tale = "Once upon a time " + "and another time " * 20 + "it was."
     engine.enqueue(f'{tale} "Nonsense')
     engine.enqueue("")
     pieces = pieces_of(engine)
     assert len([piece for piece in pieces if piece.text]) > 10
     assert len(next(piece.text for piece in pieces if piece.text)) > HELD_CHARS
     assert text_of(pieces) == f'{tale} "The ferry leaves at nine." [1]'
+
+
+def test_an_answer_that_goes_on_without_a_quotation_is_held_back_no_longer() -> None:
+    engine = FakeEngine()
+    engine.enqueue("Eight. Or so it is said by many who were there.")
+    shown = [piece.text for piece in pieces_of(engine) if piece.text]
+    assert shown[0].startswith("Eight. ") and len(shown[0]) < 12 and len(shown) > 3
 
 
 def test_yes_and_no_stand_by_themselves() -> None:
