@@ -187,6 +187,7 @@ def test_who_opens_another_conversation_meanwhile_sees_that_one(
     page.get_by_placeholder("Ask a question").fill("Tell me a story")
     page.keyboard.press("Enter")
     expect(page.locator("#tl-live")).to_contain_text("Once upon")
+    expect(page.get_by_role("button", name="Tell me a story")).to_be_visible()  # it moves the others down
     page.get_by_role("button", name="What was first?").click()
     expect(page.locator("#tl-thread")).to_contain_text("It is settled.")
     assert ended.wait(5), "the engine was told"
