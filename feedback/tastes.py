@@ -36,12 +36,13 @@ def contrary(claims: Iterable[Claim], voted: Iterable[Poll], *, rules: Rules) ->
         likely = sum(_weight(mark, total, of[rater]) for mark in found)
         times[rater] += likely != 0
         right[rater] += likely > 0
+    all_told, all_right = times.total(), right.total()
     found_contrary = set()
     for rater, count in times.items():
-        others = times.total() - count
+        others = all_told - count
         if not rules.least_told <= count <= others:
             continue
-        share = (right.total() - right[rater]) / others
+        share = (all_right - right[rater]) / others
         if share >= rules.foretold and _chance(right[rater], count, share) < rules.contrary:
             found_contrary.add(rater)
     return frozenset(found_contrary)
