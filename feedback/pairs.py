@@ -227,7 +227,7 @@ class _Building:
         if all(claim.tie for claim in said):
             return "tie"
         alike = likeness(said[0].chosen, said[0].rejected, near=self._rules.near_identical)
-        if alike:
+        if alike and not (alike == "truncated" and said[0].kind is Kind.correction):  # who cuts an answer means it
             return alike
         if not decided:
             return "contradicted"
