@@ -61,14 +61,14 @@ def ask(client: Client, message: str = "Where are my documents?", **more: Any) -
 
 
 def test_a_guest_chats_and_the_answer_streams(app: AppServer, guest: Client) -> None:
-    app.engine.enqueue("They are kept in one folder [1].")
+    app.engine.enqueue("They are kept in one folder [2].")
     job = guest.submit(message="Where are my documents kept?", api_name="/chat")
     last = job.result()
-    assert (last["text"], last["done"], last["adapter"]) == ("They are kept in one folder [1].", True, None)
-    assert last["sources"][0]["cited"] and "folder" in last["sources"][0]["text"]
+    assert (last["text"], last["done"], last["adapter"]) == ("They are kept in one folder [2].", True, None)
+    assert last["sources"][1]["cited"] and "folder" in last["sources"][1]["text"]
     assert len(job.outputs()) > 2 and not job.outputs()[0]["done"]
-    place = guest.predict(last["reply"], 1, api_name="/source")
-    assert place["text"] == last["sources"][0]["text"] and place["document"].endswith(".md")
+    place = guest.predict(last["reply"], 2, api_name="/source")
+    assert place["text"] == last["sources"][1]["text"] and place["document"].endswith(".md")
     more = ask(guest, "And then?", conversation=last["conversation"])
     assert more["conversation"] == last["conversation"] and more["reply"] != last["reply"]
 

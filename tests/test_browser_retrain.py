@@ -14,6 +14,8 @@ from tests.builders import add_turn
 from tests.pages import a_family, a_run_elsewhere, tell_of_another_step
 from tests.serving import AppServer
 
+pytestmark = pytest.mark.browser
+
 
 @pytest.fixture(scope="module")
 def family(app: AppServer) -> tuple[str, ...]:
@@ -128,7 +130,7 @@ def test_an_admin_sets_a_schedule_in_words_or_by_a_line_and_is_told_what_is_wron
     save.click()
     expect(page.get_by_text("Every day at 03:00, if 20 new preferences are there")).to_be_visible()
     page.get_by_role("button", name="Advanced").last.click()
-    line = page.get_by_label("Times of your own (cron line)")
+    line = page.get_by_label("Times of your own (a cron line)")
     expect(line).to_have_value("0 3 * * *")
     line.fill("often")
     expect(when).to_have_value("At times of your own, under Advanced")

@@ -103,7 +103,7 @@ def test_a_large_fall_is_seen(way: Way) -> None:
 
 def test_the_first_look_that_sees_a_fall_is_found() -> None:
     for seed, new in ((1, 0.3), (2, 0.6), (3, 0.9)):
-        looks = lives(Way("", 0.5), 0.9, new, thumbs=200, seed=seed)
+        looks = lives(Way("", 0.5), 0.9, new, thumbs=600, seed=seed)
         first = next((n for n, look in enumerate(looks, 1) if log_evidence(*look) >= LIMIT), None)
-        assert first_fall(stream(Way("", 0.5), 0.9, new, thumbs=200, seed=seed)) == first
+        assert first_fall(stream(Way("", 0.5), 0.9, new, thumbs=600, seed=seed)) == first
         assert (first is None) == (new == 0.9)
