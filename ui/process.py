@@ -12,7 +12,7 @@ CHATTY = ("httpx", "httpx2", "apscheduler", "sentence_transformers", "alembic", 
 
 
 def prepare_environment(settings: Settings) -> None:
-    """Switch off what libraries would send to other hosts, and put uploads into the home folder.
+    """Switch off what libraries would send to other hosts, and put what they write into the home folder.
 
     Call it before Gradio is imported. The hub stays reachable only where a setting names a model that may be on it.
     """
@@ -21,6 +21,7 @@ def prepare_environment(settings: Settings) -> None:
     os.environ["ANONYMIZED_TELEMETRY"] = "False"
     os.environ["GRADIO_ANALYTICS_CACHE_FREQUENCY"] = "1000000000"  # else Gradio sums up its last 10,000 events at each
     os.environ["GRADIO_TEMP_DIR"] = str(settings.uploads_dir)
+    os.environ.setdefault("MPLCONFIGDIR", str(settings.uploads_dir / "matplotlib"))  # Gradio imports it where it is
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if settings.model == settings.embedding_model == "default":
         os.environ.setdefault("HF_HUB_OFFLINE", "1")
