@@ -16,10 +16,8 @@ from feedback.shares import Thumbs
 from feedback.tables import IMPORTER, Rating, Value
 
 
-def votes(
-    session: Session, assistant_id: str, adapter: str | None, *, since: datetime, until: datetime | None = None
-) -> dict[str, Thumbs]:
-    """The votes of each person for the answers that a version (none: the base model) wrote in a time."""
+def votes(session: Session, assistant_id: str, adapter: str | None, *, since: datetime) -> dict[str, Thumbs]:
+    """The votes of each person for the answers that a version (none: the base model) has written since."""
     rating = counting.ratings().where(Rating.rater != IMPORTER).subquery()
     first = (
         sqlalchemy.select(func.min(rating.c.id))
@@ -33,8 +31,6 @@ def votes(
         )
         .group_by(rating.c.rater, func.date(rating.c.created_at))
     )
-    if until is not None:
-        first = first.where(col(Message.created_at) < until)
     up = func.sum(case((col(Rating.value) == Value.up, 1), else_=0))
     counted = sqlalchemy.select(col(Rating.rater), up, func.count()).where(col(Rating.id).in_(first))
     rows = session.connection().execute(counted.group_by(col(Rating.rater)))

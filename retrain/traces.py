@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from assistant.database import Database
 from assistant.tables import Assistant
-from feedback.rows import TABLES
+from feedback.rows import TABLES, is_name
 from retrain.dataset import FROZEN, REPORT, read, write, write_synced
 from retrain.registry import rows_of
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
@@ -78,11 +78,7 @@ def _gone(path: Path, kept: Set[str]) -> list[dict[str, Any]]:
     """The lines of a frozen file that are made of a row of feedback that is no longer there."""
     if not path.is_file():
         return []
-    return [line for line in read(path) if any(row not in kept for row in line["rows"] if _is_feedback(row))]
-
-
-def _is_feedback(row: str) -> bool:
-    return row.partition(":")[0] in TABLES
+    return [line for line in read(path) if any(row not in kept for row in line["rows"] if is_name(row))]
 
 
 def _frozen(folder: Path) -> Iterable[dict[str, Any]]:
