@@ -7,7 +7,6 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from random import Random
 from statistics import fmean
 
 from transformers import PreTrainedTokenizerBase
@@ -17,11 +16,11 @@ from assistant.prompt import encode_text
 from assistant.version import load_merged
 from bench.loop_gain.preference import Preference
 from bench.loop_gain.speech import Asked, Said
+from retrain import bootstrap
 from retrain.measures import distinct_2
 from retrain.scoring import Answered, log_likelihoods, score
 
 NEUTRAL = Path(__file__).with_name("neutral.txt")
-RESAMPLES = 2000
 LIMITS = {"drift": 1.10, "perplexity_rise": 0.02, "distinct_2_fall": 0.15, "documents_fall": 0.02}
 """The most of each that a study may have."""
 WANTED, WANTED_OF_EACH = 0.9, 0.8
@@ -58,15 +57,16 @@ class Figures:
 
 def gain_of(before: Sequence[float], after: Sequence[float]) -> float:
     """The share of pairs in which the second is larger, ties half."""
-    return fmean((new > old) + 0.5 * (new == old) for old, new in zip(before, after, strict=True))
+    return fmean(_won(before, after))
 
 
-def interval(before: Sequence[float], after: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
-    """95% interval of the gain, by paired bootstrap over the questions (https://doi.org/10.1214/aos/1176344552)."""
-    chance = Random(seed)
-    pairs = list(zip(before, after, strict=True))
-    drawn = sorted(gain_of(*zip(*chance.choices(pairs, k=len(pairs)), strict=True)) for _ in range(RESAMPLES))
-    return drawn[round(0.025 * RESAMPLES)], drawn[round(0.975 * RESAMPLES) - 1]
+def _won(before: Sequence[float], after: Sequence[float]) -> list[float]:
+    return [(new > old) + 0.5 * (new == old) for old, new in zip(before, after, strict=True)]
+
+
+def interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
+    """95% interval of the gain, by paired bootstrap over the questions."""
+    return bootstrap.interval([(won, 1) for won in _won(before, after)], lambda won, asked: won / asked)
 
 
 def compare(
