@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError, safe_open
 
+from assistant.database import utc_now
 from assistant.errors import AdapterRefused
 from assistant.models import model_fingerprint
 
@@ -65,6 +66,24 @@ def write_manifest(folder: Path, manifest: Manifest) -> None:
     sync(temporary)
     os.replace(temporary, folder / MANIFEST)
     sync(folder)
+
+
+def name_weights(folder: Path, *, id: str, parent: str | None, model: str, model_name: str, run: str) -> None:
+    """Give freshly trained weights a manifest, without which no engine loads them; a version comes with the registry.
+
+    `model` is resolved. Raises `AdapterRefused` if the weights are not there.
+    """
+    manifest = Manifest(
+        id=id,
+        version=0,
+        parent=parent,
+        model=model_name,
+        model_sha256=model_fingerprint(model),
+        run=run,
+        sha256=digest(folder),
+        created_at=utc_now().isoformat(),
+    )
+    write_manifest(folder, manifest)
 
 
 def read_manifest(folder: Path) -> Manifest:

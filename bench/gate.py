@@ -22,7 +22,6 @@ from rich.table import Table
 
 from assistant import adapters, models
 from assistant.batching import BatchingEngine
-from assistant.database import utc_now
 from bench.preferences import SYSTEM, rate, sample
 from feedback.pairs import PairSet
 from retrain.dataset import REPORT, TRAIN, freeze, read
@@ -129,17 +128,7 @@ def _train(folder: Path, name: str, model: str, progress: Progress) -> dict[str,
         folder=folder / "adapter",
         on_step=on_step,
     )
-    manifest = adapters.Manifest(
-        id=name,
-        version=0,
-        parent=None,
-        model="default",
-        model_sha256=models.model_fingerprint(model),
-        run=name,
-        sha256=adapters.digest(folder / "adapter"),
-        created_at=utc_now().isoformat(),
-    )
-    adapters.write_manifest(folder / "adapter", manifest)
+    adapters.name_weights(folder / "adapter", id=name, parent=None, model=model, model_name="default", run=name)
     figures = {**figures, "last_step": asdict(last[-1])}
     done.write_text(json.dumps(figures), encoding="utf-8")
     return figures

@@ -42,11 +42,11 @@ class Probe:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    """What a step was found to be: KL in nats a token, and DPO's loss on held-out pairs, none where there are none."""
+    """What a step was found to be: KL in nats a token, and DPO's loss on held-out pairs, infinite without any."""
 
     step: int
     kl: float
-    loss: float | None
+    loss: float
 
 
 class Budget(TrainerCallback):  # type: ignore[misc]
@@ -68,20 +68,20 @@ class Budget(TrainerCallback):  # type: ignore[misc]
 
     def on_train_begin(self, *_: object, **__: object) -> None:
         self._reference = self._read()
-        if self._kl is not None and self._loss(self._reference) is not None:
-            self._keep(Check(step=0, kl=0.0, loss=self._loss(self._reference)))
+        first = self._check(0, self._reference)
+        if self._kl is not None and math.isfinite(first.loss):
+            self._keep(first)
 
     def on_step_end(self, _args: object, state: Any, control: Any, **__: object) -> None:
         every = max(1, state.max_steps // CHECKS)
         if not self._probes or (state.global_step % every and state.global_step != state.max_steps):
             return
-        policy = self._read()
-        check = Check(step=state.global_step, kl=self._moved(policy), loss=self._loss(policy))
+        check = self._check(state.global_step, self._read())
         self.checks.append(check)
         if self.kept is None or self._kl is None:
             return
         within = check.kl <= self._kl
-        if within and (check.loss or 0.0) < (self.kept.loss or 0.0):
+        if within and check.loss < self.kept.loss:
             self._keep(check)
         since = sum(each.step > self.kept.step for each in self.checks)
         control.should_training_stop |= not within or since >= PATIENCE
@@ -91,6 +91,9 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             for name, parameter in self._model.named_parameters():
                 if name in self._weights:
                     parameter.copy_(self._weights[name])
+
+    def _check(self, step: int, policy: Sequence[Sequence[Sequence[float]]]) -> Check:
+        return Check(step=step, kl=self._moved(policy), loss=self._loss(policy))
 
     def _keep(self, check: Check) -> None:
         self.kept = check
@@ -118,13 +121,13 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         ]
         return kl_divergence([old for old, _ in own], [new for _, new in own])
 
-    def _loss(self, policy: Sequence[Sequence[Sequence[float]]]) -> float | None:
+    def _loss(self, policy: Sequence[Sequence[Sequence[float]]]) -> float:
         margins = [
             (sum(news[0]) - sum(olds[0])) - (sum(news[1]) - sum(olds[1]))
             for olds, news in zip(self._reference, policy, strict=True)
             if len(news) == 2
         ]
-        return -fmean(logsigmoid(self._beta * torch.tensor(margins)).tolist()) if margins else None
+        return -fmean(logsigmoid(self._beta * torch.tensor(margins)).tolist()) if margins else math.inf
 
 
 def _likelihoods(model: PeftModel, probe: Probe) -> list[list[float]]:

@@ -31,7 +31,6 @@ from assistant.batching import BatchingEngine
 from assistant.database import utc_now
 from assistant.engine import Weights
 from assistant.errors import ThumbloopError
-from assistant.models import model_fingerprint
 from retrain import gate
 from retrain.dataset import (
     ADAPTER,
@@ -111,7 +110,14 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
     if config.get("replay"):
         return
     _tell_examined(folder, 0.0, trained=figures)
-    _name_candidate(folder, config)
+    adapters.name_weights(
+        folder / ADAPTER,
+        id=config["run"],
+        parent=config["parent"],
+        model=config["model"],
+        model_name=config["model_name"],
+        run=config["run"],
+    )
     _examine(folder, config, trained=figures)
 
 
@@ -166,21 +172,6 @@ def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: 
         engine.close()
     write(folder / REHEARSAL, rows)
     return rows
-
-
-def _name_candidate(folder: Path, config: Mapping[str, Any]) -> None:
-    """Give the trained weights a manifest, without which no engine loads them."""
-    manifest = adapters.Manifest(
-        id=config["run"],
-        version=0,
-        parent=config["parent"],
-        model=config["model_name"],
-        model_sha256=model_fingerprint(config["model"]),
-        run=config["run"],
-        sha256=adapters.digest(folder / ADAPTER),
-        created_at=utc_now().isoformat(),
-    )
-    adapters.write_manifest(folder / ADAPTER, manifest)
 
 
 def _examine(folder: Path, config: Mapping[str, Any], *, trained: Mapping[str, Any]) -> None:

@@ -299,7 +299,7 @@ def test_plain_trl_learns_from_a_runs_pairs_what_the_engine_can_load(tmp_path: P
         for n in range(4)
     ]
     (run / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
-    config = {"run": "r" * 32, "model": base, "model_name": "tiny", "adapter": None, "parent": None}
+    config = {"run": "r" * 32, "model": base, "model_name": "tiny", "start": None, "parent": None}
     (run / "config.json").write_text(json.dumps(config))
     told = train_stock(run, tmp_path / "stock")
     assert told["pairs"] == 4 and told["steps"] == 3

@@ -12,7 +12,7 @@ from assistant.errors import ThumbloopError
 from bench.loop_gain.app import SLUG
 from feedback.evidence import gather
 from feedback.pairs import build_pairs
-from retrain.child import read_json, spawn_worker
+from retrain.child import Child, read_json, spawn_worker
 from retrain.dataset import ADAPTER, CONFIG, REPORT, RESULT, freeze
 from retrain.recipe import Recipe
 
@@ -43,10 +43,7 @@ def train_by(name: str, *, home: Path, run: str, folder: Path) -> dict[str, Any]
     recipe = Recipe.of({"seed": config["seed"], **changes}, method=method)
     config |= {"method": method, "recipes": {method: asdict(recipe)}}
     (folder / CONFIG).write_text(json.dumps(config), encoding="utf-8")
-    process = spawn_worker(folder)
-    process.wait()
-    if process.stdin is not None:
-        process.stdin.close()
+    Child(run, folder, spawn_worker(folder)).close()
     result = read_json(folder / RESULT) or {"state": "failed", "error": "The worker left no result."}
     if result["state"] != "done" or not (folder / ADAPTER).is_dir():
         raise ThumbloopError(f"Training by {name} failed: {result['error']} {folder}/worker.log says more.")

@@ -13,17 +13,16 @@ from peft import PeftModel
 from trl import DPOConfig, DPOTrainer
 
 from assistant import adapters, models
-from assistant.database import utc_now
-from retrain.dataset import TRAIN, read
+from retrain.dataset import CONFIG, TRAIN, read
 from retrain.recipe import Recipe
 from retrain.training import load_trainable
 
 
 def train_stock(run: Path, folder: Path) -> dict[str, Any]:
     """Train on the frozen pairs of a run's folder into `folder`, which the engine can load then; what it took."""
-    config = json.loads((run / "config.json").read_text(encoding="utf-8"))
+    config = json.loads((run / CONFIG).read_text(encoding="utf-8"))
     rows = [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in read(run / TRAIN)]
-    parent = Path(config["adapter"]) if config["adapter"] else None
+    parent = Path(config["start"]) if config["start"] else None
     model: PeftModel = load_trainable(config["model"], parent, Recipe())
     settings = DPOConfig(
         output_dir=str(folder),
@@ -38,17 +37,12 @@ def train_stock(run: Path, folder: Path) -> dict[str, Any]:
     trainer.train()
     took = time.monotonic() - started
     model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
-    adapters.write_manifest(
+    adapters.name_weights(
         folder,
-        adapters.Manifest(
-            id=f"stock-{config['run'][:8]}",
-            version=0,
-            parent=config["parent"],
-            model=config["model_name"],
-            model_sha256=models.model_fingerprint(config["model"]),
-            run="",
-            sha256=adapters.digest(folder),
-            created_at=utc_now().isoformat(),
-        ),
+        id=f"stock-{config['run'][:8]}",
+        parent=config["parent"],
+        model=config["model"],
+        model_name=config["model_name"],
+        run="",
     )
     return {"pairs": len(rows), "train_s": round(took, 1), "steps": trainer.state.global_step}
