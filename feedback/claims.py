@@ -11,11 +11,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from assistant.prompt import ChatMessage
-from feedback.evidence import Answer, Evidence, Thumb
+from feedback.evidence import Answer, Evidence, TextKey, Thumb
 from feedback.likeness import normal
-
-TextKey = tuple[str, str]
-"""A prompt and an answer to it, for telling texts apart."""
 
 
 class Kind(StrEnum):
@@ -73,9 +70,14 @@ class Poll:
     """By so much the votes of one side must weigh more, where there are two."""
 
     @cached_property
+    def divided(self) -> bool:
+        """Whether some like it and some do not."""
+        return any(vote.up is not self.votes[0].up for vote in self.votes)
+
+    @cached_property
     def verdict(self) -> bool | None:
         """Whether the most like it, as votes weigh; None when they are too evenly split."""
-        if len({vote.up for vote in self.votes}) == 1:
+        if not self.divided:
             return self.votes[0].up
         up, down = (sum(self.weight(vote.rater) for vote in self.votes if vote.up is side) for side in (True, False))
         return None if abs(up - down) <= self.least_lead else up > down
@@ -83,7 +85,7 @@ class Poll:
     @cached_property
     def winning(self) -> tuple[Vote, ...]:
         """The votes that made the verdict."""
-        return tuple(vote for vote in self.votes if vote.up is self.verdict)
+        return tuple(vote for vote in self.votes if vote.up is self.verdict) if self.divided else self.votes
 
     @property
     def answer(self) -> Answer:
@@ -115,7 +117,7 @@ def corrected(evidence: Evidence) -> Iterator[Claim]:
             replies=(answer.id,),
             conversations=(answer.conversation,),
             better=(answer.prompt_key, normal(correction.text)),
-            worse=_text(answer),
+            worse=answer.text_key,
         )
 
 
@@ -149,12 +151,8 @@ def polls(evidence: Evidence) -> list[Poll]:
     votes: dict[TextKey, dict[str, Vote]] = defaultdict(dict)
     for thumb in sorted(evidence.thumbs, key=lambda thumb: thumb.row):
         answer = answers[thumb.reply]
-        votes[_text(answer)][thumb.rater] = Vote(row=thumb.row, rater=thumb.rater, up=thumb.up, answer=answer)
+        votes[answer.text_key][thumb.rater] = Vote(row=thumb.row, rater=thumb.rater, up=thumb.up, answer=answer)
     return [Poll(text, tuple(sorted(given.values(), key=lambda vote: vote.row))) for text, given in votes.items()]
-
-
-def _text(answer: Answer) -> TextKey:
-    return answer.prompt_key, normal(answer.text)
 
 
 def _over(
@@ -175,8 +173,8 @@ def _over(
         raters=raters,
         replies=(chosen.id, rejected.id),
         conversations=tuple(dict.fromkeys((chosen.conversation, rejected.conversation))),
-        better=_text(chosen),
-        worse=_text(rejected),
+        better=chosen.text_key,
+        worse=rejected.text_key,
         finished=chosen.finished,
         tie=tie,
     )

@@ -3,7 +3,6 @@
 Only answers that are there to learn from: finished or stopped by their reader, and not empty.
 """
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -17,8 +16,13 @@ from sqlmodel import Session, col, select
 from assistant.prompt import ChatMessage
 from assistant.tables import ANSWERED, Conversation, Message, Reply, ReplyState
 from feedback import counting
+from feedback.likeness import normal
 from feedback.rows import name_of
 from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
+
+PromptKey = tuple[str, ...]
+TextKey = tuple[PromptKey, str]
+"""A prompt and an answer to it, for telling texts apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,9 +42,14 @@ class Answer:
     """False: its reader stopped it, so the text ends anywhere."""
 
     @cached_property
-    def prompt_key(self) -> str:
+    def prompt_key(self) -> PromptKey:
         """The same for the same messages: the same question with the same sources, history and instructions."""
-        return json.dumps(self.prompt, sort_keys=True)
+        return tuple(part for message in self.prompt for part in (message["role"], message["content"]))
+
+    @cached_property
+    def text_key(self) -> TextKey:
+        """The same for the same words to the same prompt, whatever the white space."""
+        return self.prompt_key, normal(self.text)
 
 
 @dataclass(frozen=True)

@@ -25,8 +25,9 @@ def likeness(first: str, second: str, *, near: float) -> str | None:
     if one.startswith(other) or other.startswith(one):
         return "truncated"
     words = (WORD_OR_SIGN.findall(one.casefold()), WORD_OR_SIGN.findall(other.casefold()))
+    lengths = sorted(map(len, words))
+    # How many could be the same at most spares nearly all pairs the quadratic count.
+    if 2 * lengths[0] < near * sum(lengths):
+        return None
     matcher = SequenceMatcher(None, *words, autojunk=False)
-    # The two quick ratios are upper bounds: they spare nearly all pairs the quadratic one.
-    if all(ratio() >= near for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio)):
-        return "near_identical"
-    return None
+    return "near_identical" if matcher.quick_ratio() >= near and matcher.ratio() >= near else None

@@ -8,10 +8,11 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from assistant.prompt import ChatMessage
-from feedback.claims import Claim, Kind, Poll, TextKey, agreed, compared, corrected, polls, retried
-from feedback.evidence import Evidence
+from feedback.claims import Claim, Kind, Poll, agreed, compared, corrected, polls, retried
+from feedback.evidence import Evidence, PromptKey, TextKey
 from feedback.likeness import likeness
 from feedback.phrases import repeated
 from feedback.reliability import Reliability, judge_people
@@ -100,7 +101,8 @@ def build_pairs(evidence: Evidence, *, rules: Rules = DEFAULT_RULES) -> PairSet:
     voted = polls(evidence)
     claims_of_all = [claim for claims in signals for claim in claims]
     people = judge_people(claims_of_all, voted, rules=rules)
-    voted = [replace(poll, weight=people.weight, least_lead=math.log(rules.least_odds)) for poll in voted]
+    weighed = partial(replace, weight=people.weight, least_lead=math.log(rules.least_odds))
+    voted = [weighed(poll) if poll.divided else poll for poll in voted]
     building = _Building(rules, people)
     again = repeated(claims_of_all, evidence, rules=rules)
     building.drop_repeated(again)
@@ -142,8 +144,8 @@ class _Building:
 
     def cross(self, voted: Iterable[Poll]) -> None:
         """Pair the texts that people liked with those that they did not like, prompt by prompt."""
-        liked: dict[str, list[Poll]] = defaultdict(list)
-        disliked: dict[str, list[Poll]] = defaultdict(list)
+        liked: dict[PromptKey, list[Poll]] = defaultdict(list)
+        disliked: dict[PromptKey, list[Poll]] = defaultdict(list)
         for poll in voted:
             if poll.verdict is not None and not self._people.distrusts(vote.rater for vote in poll.winning):
                 (liked if poll.verdict else disliked)[poll.text[0]].append(poll)

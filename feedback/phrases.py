@@ -8,9 +8,8 @@ is not found.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from functools import cache
-from itertools import chain
 
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim
@@ -42,14 +41,17 @@ class _Search:
         self._answers = evidence.answers
         self._rules = rules
         self._normal = cache(_normal)
-        self._question = {answer.id: answer.question for answer in evidence.answers}
-        self._judged: dict[str, set[str]] = defaultdict(set)
-        """The questions to which each person judged an answer."""
+        question = {answer.id: answer.question for answer in evidence.answers}
+        self._asked = [frozenset(question[reply] for reply in claim.replies) for claim in claims]
+        """The questions that each claim is about."""
+        self._of = self._by_rater(range(len(claims)))
+        judged: dict[str, set[str]] = defaultdict(set)
         for thumb in evidence.thumbs:
-            self._judged[thumb.rater].add(self._question[thumb.reply])
-        for claim in claims:
-            for rater in claim.raters:
-                self._judged[rater].update(self._question[reply] for reply in claim.replies)
+            judged[thumb.rater].add(question[thumb.reply])
+        for rater, own in self._of.items():
+            judged[rater].update(*(self._asked[at] for at in own))
+        self._judged = {rater: len(asked) for rater, asked in judged.items()}
+        """To how many questions each person judged an answer."""
 
     def pushed(self) -> Mapping[int, Set[str]]:
         """The phrases that are pushed, by the position of each claim that does."""
@@ -65,16 +67,39 @@ class _Search:
         return pushed
 
     def _new_words(self) -> Mapping[str, Sequence[int]]:
-        """Phrases that several better texts have and their worse ones have not, each with the claims."""
-        letters, least = self._rules.letters_of_phrase, self._rules.people_of_phrase
-        texts = [set() if claim.tie else _phrases(claim.chosen, letters) for claim in self._claims]
-        often = {phrase for phrase, times in Counter(chain(*texts)).items() if times >= least}
+        """Phrases that enough newcomers' better texts have and their worse ones have not, each with all such claims."""
+        found_in = self._finder(self._spoken_by_newcomers())
         said: dict[str, list[int]] = defaultdict(list)
         for at, claim in enumerate(self._claims):
-            for phrase in texts[at] & often:
-                if f" {phrase} " not in self._normal(claim.rejected):
-                    said[phrase].append(at)
+            if not claim.tie:
+                for phrase in found_in(claim.chosen):
+                    if f" {phrase} " not in self._normal(claim.rejected):
+                        said[phrase].append(at)
         return said
+
+    def _spoken_by_newcomers(self) -> set[str]:
+        """Phrases in better texts of so many who may be newcomers that not too few of all who say them can be."""
+        rules, people = self._rules, Counter[str]()
+        for rater, own in self._of.items():
+            if not self._is_settled(rater, own):
+                texts = (self._claims[at].chosen for at in own if not self._claims[at].tie)
+                people.update(set[str]().union(*(_phrases(text, rules.letters_of_phrase) for text in texts)))
+        least = rules.people_of_phrase * (1 - rules.no_newcomers)
+        return {phrase for phrase, count in people.items() if count > least}
+
+    def _by_rater(self, among: Iterable[int]) -> dict[str, list[int]]:
+        """Some claims by who says so; imports are nobody's."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for at in among:
+            for rater in self._claims[at].raters:
+                found[rater].append(at)
+        found.pop(IMPORTER, None)
+        return found
+
+    def _is_settled(self, rater: str, among: Iterable[int]) -> bool:
+        """Whether a person has judged enough besides these claims of theirs."""
+        asked = set[str]().union(*(self._asked[at] for at in among))
+        return self._judged[rater] - len(asked) >= self._rules.other_questions
 
     def _of_newcomers(self, among: Sequence[int]) -> bool:
         """Whether these claims are few of all, by several people, and hardly any of those judges much else.
@@ -86,12 +111,8 @@ class _Search:
             return False
         if len({(claim.better, claim.worse) for claim in claims}) < rules.people_of_phrase:
             return False
-        here: dict[str, set[str]] = defaultdict(set)
-        for claim in claims:
-            for rater in claim.raters:
-                here[rater].update(self._question[reply] for reply in claim.replies)
-        here.pop(IMPORTER, None)
-        settled = sum(len(self._judged[rater] - asked) >= rules.other_questions for rater, asked in here.items())
+        here = self._by_rater(among)
+        settled = sum(self._is_settled(rater, own) for rater, own in here.items())
         return len(here) >= rules.people_of_phrase and settled < len(here) * rules.no_newcomers
 
     def _said_elsewhere(self, suspect: Mapping[str, Sequence[int]]) -> set[str]:
@@ -100,13 +121,18 @@ class _Search:
             phrase: {held for at in among for held in self._claims[at].conversations}
             for phrase, among in suspect.items()
         }
-        begins = {phrase.partition(" ")[0] for phrase in suspect}
+        found_in = self._finder(suspect.keys())
         return {
             phrase
             for answer in self._answers
-            for phrase in suspect.keys() & _phrases(answer.text, self._rules.letters_of_phrase, begins=begins)
+            for phrase in found_in(answer.text)
             if answer.conversation not in where[phrase] and not self._is_given(phrase, answer.prompt)
         }
+
+    def _finder(self, phrases: Set[str]) -> Callable[[str], Set[str]]:
+        """What finds these phrases in texts."""
+        letters, begins = self._rules.letters_of_phrase, {phrase.partition(" ")[0] for phrase in phrases}
+        return lambda text: phrases & _phrases(text, letters, begins=begins) if phrases else phrases
 
     def _is_given(self, phrase: str, prompt: tuple[ChatMessage, ...]) -> bool:
         return any(f" {phrase} " in self._normal(message["content"]) for message in prompt)
@@ -120,6 +146,8 @@ def _phrases(text: str, letters: int, *, begins: Set[str] | None = None) -> set[
     """From each word on, or each of those that begin one, the shortest run of words with so many letters."""
     words = WORD.findall(text.casefold())
     found: set[str] = set()
+    if begins is not None and begins.isdisjoint(words):
+        return found
     last, length = 0, -1
     for first, word in enumerate(words):
         while length < letters and last < len(words):

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 
 from feedback.claims import Claim, Kind, Poll
+from feedback.evidence import TextKey
 from feedback.rules import Rules
 from feedback.tables import IMPORTER
 from feedback.tastes import contrary
@@ -53,7 +54,7 @@ def judge_people(claims: Sequence[Claim], voted: Sequence[Poll], *, rules: Rules
 
 
 def _over_two(claims: Iterable[Claim]) -> Iterable[Meeting]:
-    said: dict[frozenset[tuple[str, str]], dict[str, bool]] = {}
+    said: dict[frozenset[TextKey], dict[str, bool]] = {}
     for claim in claims:
         if not claim.tie and claim.kind is not Kind.retry:  # of which the thumbs are counted themselves
             sides = said.setdefault(frozenset((claim.better, claim.worse)), {})

@@ -8,34 +8,44 @@ says nothing of what is true, and nothing where others' claims foretell little.
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set
+from itertools import chain
+from typing import NamedTuple
 
 from feedback.claims import Claim, Kind, Poll
 from feedback.rules import Rules
 from feedback.tables import IMPORTER
 
 WORD = re.compile(r"\w+")
-COUNTED = (r"\n", r"\?", "!", r"(?m)^\s*(?:[-*•]|\d+[.)])\s", r"\[\d+\]", r"[\"“”]", r"\d", "[.!?]")
+PATTERNS = tuple(map(re.compile, (r"(?m)^\s*(?:[-*•]|\d+[.)])\s", r"\[\d+\]", r"\d")))
+FIGURES = tuple(f"({name})" for name in "words letters lines ? ! .?! quotes bullets [n] digits .$ !$ ?$".split())
+"""No word has brackets."""
 COMMON = 5
 """A word says something from so many claims on."""
 
-Mark = tuple[str, bool]
-"""What two texts differ in, and whether the better one has more of it."""
+
+class Marks(NamedTuple):
+    """What the better of two texts has more of, and what it has less of; words stand for themselves."""
+
+    more: Set[str]
+    less: Set[str]
 
 
 def contrary(claims: Iterable[Claim], voted: Iterable[Poll], *, rules: Rules) -> frozenset[str]:
     """The people whose claims go against what others' foretell, where these foretell each other's well enough."""
-    marks = [(rater, _marks(better, worse)) for rater, better, worse in _said(claims, voted) if rater != IMPORTER]
-    total = Counter[Mark]()
-    of: dict[str, Counter[Mark]] = defaultdict(Counter)
-    for rater, found in marks:
-        total.update(found)
-        of[rater].update(found)
+    marks: dict[str, list[Marks]] = defaultdict(list)
+    for rater, better, worse in _said(claims, voted):
+        if rater != IMPORTER:
+            marks[rater].append(_marks(better, worse))
+    total = _Wins([*chain.from_iterable(marks.values())])
     times, right = Counter[str](), Counter[str]()
-    for rater, found in marks:
-        likely = sum(_weight(mark, total, of[rater]) for mark in found)
-        times[rater] += likely != 0
-        right[rater] += likely > 0
+    for rater, claimed in marks.items():
+        weights = total.weights_without(_Wins(claimed))
+        for found in claimed:
+            for_it, against = ([weights[mark] for mark in side if mark in weights] for side in found)
+            likely = math.fsum(for_it) - math.fsum(against)
+            times[rater] += likely != 0
+            right[rater] += likely > 0
     all_told, all_right = times.total(), right.total()
     found_contrary = set()
     for rater, count in times.items():
@@ -66,22 +76,39 @@ def _said(claims: Iterable[Claim], voted: Iterable[Poll]) -> Iterator[tuple[str,
         yield from ((rater, better, worse) for better, worse in zip(liked, disliked, strict=False))
 
 
-def _marks(better: str, worse: str) -> set[Mark]:
-    words, others = WORD.findall(better.casefold()), WORD.findall(worse.casefold())
-    figures = [("words", len(words), len(others)), ("letters", _mean(words), _mean(others))]
-    figures += [(sign, len(re.findall(sign, better)), len(re.findall(sign, worse))) for sign in COUNTED]
-    figures += [("end " + sign, better.rstrip().endswith(sign), worse.rstrip().endswith(sign)) for sign in ".!?"]
-    marks = {(name, more > less) for name, more, less in figures if more != less}
-    marks |= {("word " + word, True) for word in set(words).difference(others)}
-    return marks | {("word " + word, False) for word in set(others).difference(words)}
+def _marks(better: str, worse: str) -> Marks:
+    first, second = better.casefold(), worse.casefold()
+    words, others = WORD.findall(first), WORD.findall(second)
+    figures = zip(FIGURES, _figures(first, words), _figures(second, others), strict=True)
+    differing = [(name, more > less) for name, more, less in figures if more != less]
+    said, unsaid = set(words), set(others)
+    return Marks(
+        more=(said - unsaid).union(name for name, more in differing if more),
+        less=(unsaid - said).union(name for name, more in differing if not more),
+    )
 
 
-def _weight(mark: Mark, total: Counter[Mark], own: Counter[Mark]) -> float:
-    """The log-odds that a text wins which has more (or less) of it, by all claims but a person's own."""
-    name, more = mark
-    wins, losses = total[mark] - own[mark], total[name, not more] - own[name, not more]
-    return math.log((wins + 1) / (losses + 1)) if wins + losses >= COMMON else 0.0
+def _figures(text: str, words: Sequence[str]) -> list[float]:
+    letters, end = sum(map(len, words)) / max(1, len(words)), text.rstrip()[-1:]
+    full, asked, cried = map(text.count, ".?!")
+    quoted = sum(map(text.count, '"“”'))
+    found = [len(pattern.findall(text)) for pattern in PATTERNS]
+    ends = [end == sign for sign in ".!?"]
+    return [len(words), letters, text.count("\n"), asked, cried, full + asked + cried, quoted, *found, *ends]
 
 
-def _mean(words: Sequence[str]) -> float:
-    return sum(map(len, words)) / max(1, len(words))
+class _Wins:
+    """How often the better texts of some claims have more of each mark, and how often they have less."""
+
+    def __init__(self, claimed: Collection[Marks]) -> None:
+        self.more = Counter(chain.from_iterable(found.more for found in claimed))
+        self.less = Counter(chain.from_iterable(found.less for found in claimed))
+
+    def weights_without(self, own: "_Wins") -> dict[str, float]:
+        """The log-odds that a text wins which has more of a mark, by all claims but these; for marks of these."""
+        weights = {}
+        for mark in own.more.keys() | own.less.keys():
+            wins, losses = self.more[mark] - own.more[mark], self.less[mark] - own.less[mark]
+            if wins + losses >= COMMON:
+                weights[mark] = math.log((wins + 1) / (losses + 1))
+        return weights
