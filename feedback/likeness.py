@@ -3,12 +3,21 @@
 import re
 from difflib import SequenceMatcher
 
+MEANT = re.compile(r"""\w+|[^\w\s.,;:!?…'"“”\u2018\u2019]""")
 WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
 def normal(text: str) -> str:
     """A text with its white space made single spaces, so that layout makes no difference."""
     return " ".join(text.split())
+
+
+def changes_nothing(correction: str, answer: str) -> bool:
+    """Whether a correction changes only case, white space, and the marks of sentences and quotations.
+
+    A correction is meant, so that a few words or bullets teach something where of two answers they would not.
+    """
+    return MEANT.findall(correction.casefold()) == MEANT.findall(answer.casefold())
 
 
 def likeness(first: str, second: str, *, near: float) -> str | None:

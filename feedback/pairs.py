@@ -13,7 +13,7 @@ from functools import partial
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim, Kind, Poll, agreed, compared, corrected, polls, retried
 from feedback.evidence import Evidence, PromptKey, TextKey
-from feedback.likeness import likeness
+from feedback.likeness import changes_nothing, likeness
 from feedback.phrases import repeated
 from feedback.reliability import Reliability, judge_people
 from feedback.rules import DEFAULT_RULES, DISTRUSTED, LEFT_OUT, Rules
@@ -229,7 +229,9 @@ class _Building:
         if all(claim.tie for claim in said):
             return "tie"
         alike = likeness(said[0].chosen, said[0].rejected, near=self._rules.near_identical)
-        if alike and not (alike == "truncated" and said[0].kind is Kind.correction):  # who cuts an answer means it
+        if alike in ("truncated", "near_identical") and said[0].kind is Kind.correction:
+            alike = "near_identical" if changes_nothing(said[0].chosen, said[0].rejected) else None
+        if alike:
             return alike
         if not decided:
             return "contradicted"

@@ -198,6 +198,9 @@ CASES: dict[str, tuple[list[str], list[str], dict[str, int]]] = {
     "a correction that only adds": (["A -> Along ann"], ["Along > A by correction"], {}),
     "one word in a hundred": (["L > Lnear ann"], [], {"near_identical": 1}),
     "only the case": (["L > Lcase ann"], [], {"near_identical": 1}),
+    "a correction of one word in a hundred": (["L -> Lnear ann"], ["Lnear > L by correction"], {}),
+    "a correction of only the case": (["L -> Lcase ann"], [], {"near_identical": 1}),
+    "a correction of only a mark": (["A -> Late, in the winter, before the buds open! ann"], [], {"near_identical": 1}),
     "eleven words in a hundred": (["L > Lfar ann"], ["L > Lfar by comparison"], {}),
     "thumbs on nearly the same": (["L up ann", "Lnear down ann"], ["L good", "Lnear bad"], {"near_identical": 1}),
     # Stopped answers may lose but not win: they would teach to stop anywhere.
@@ -348,6 +351,25 @@ def test_one_popular_prompt_gives_a_few_pairs_of_many_texts() -> None:
     assert built.left_out == {"prompt_share": 100 * 100 - 20}
     assert len({pair.chosen for pair in built.pairs}) == len({pair.rejected for pair in built.pairs}) == 20
     assert len(built.singles) == 200 - 40
+
+
+@pytest.mark.parametrize(
+    "correction",
+    [
+        f"Juno here! {LONG}",
+        f"{LONG} Is that all right?",
+        "- " + LONG.replace(" word50 ", "\n- word50 "),
+        LONG.replace("word50", "50 €"),
+        LONG.replace("word50", "word50 [1]"),
+    ],
+)
+def test_a_correction_counts_however_little_it_changes_and_two_answers_so_alike_do_not(correction: str) -> None:
+    long = answer("L", LONG)
+    corrected = Evidence(answers=(long,), corrections=(CorrectedText(1, "L", "ann", correction),))
+    [pair] = build_pairs(corrected).pairs
+    assert (pair.chosen, pair.kind) == (correction, Kind.correction)
+    compared = Evidence(answers=(long, answer("new", correction)), choices=(Choice(1, "new", "L", "ann"),))
+    assert set(build_pairs(compared).left_out) <= {"near_identical", "truncated"} and not build_pairs(compared).pairs
 
 
 def test_every_rule_is_a_line_in_the_docs() -> None:
