@@ -12,25 +12,15 @@ def normal(text: str) -> str:
     return " ".join(text.split())
 
 
-def changes_nothing(correction: str, answer: str) -> bool:
-    """Whether a correction changes only case, white space, and the marks of sentences and quotations.
-
-    A correction is meant, so that a few words or bullets teach something where of two answers they would not.
-    """
-    return MEANT.findall(correction.casefold()) == MEANT.findall(answer.casefold())
-
-
 def likeness(first: str, second: str, *, near: float) -> str | None:
     """Why two answers teach nothing: `identical`, `white_space`, `truncated`, `near_identical`; None if they do.
 
     Truncated is when one is the beginning of the other; near-identical, when `near` or more of the words and signs, as
     difflib's ratio counts them and whatever their case, are the same.
     """
-    if first == second:
-        return "identical"
+    if same := _same(first, second):
+        return same
     one, other = normal(first), normal(second)
-    if one == other:
-        return "white_space"
     if one.startswith(other) or other.startswith(one):
         return "truncated"
     words = (WORD_OR_SIGN.findall(one.casefold()), WORD_OR_SIGN.findall(other.casefold()))
@@ -40,3 +30,20 @@ def likeness(first: str, second: str, *, near: float) -> str | None:
         return None
     matcher = SequenceMatcher(None, *words, autojunk=False)
     return "near_identical" if matcher.quick_ratio() >= near and matcher.ratio() >= near else None
+
+
+def likeness_of_correction(correction: str, answer: str) -> str | None:
+    """Why a correction teaches nothing: `identical`, `white_space`, `near_identical`; None if it does.
+
+    A correction is meant, so that a few words or bullets teach something where of two answers they would not. Only case
+    and the marks of sentences and quotations do not.
+    """
+    if same := _same(correction, answer):
+        return same
+    return "near_identical" if MEANT.findall(correction.casefold()) == MEANT.findall(answer.casefold()) else None
+
+
+def _same(first: str, second: str) -> str | None:
+    if first == second:
+        return "identical"
+    return "white_space" if normal(first) == normal(second) else None

@@ -13,7 +13,7 @@ from functools import partial
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim, Kind, Poll, agreed, compared, corrected, polls, retried
 from feedback.evidence import Evidence, PromptKey, TextKey
-from feedback.likeness import changes_nothing, likeness
+from feedback.likeness import likeness, likeness_of_correction
 from feedback.phrases import repeated
 from feedback.reliability import Reliability, judge_people
 from feedback.rules import DEFAULT_RULES, DISTRUSTED, LEFT_OUT, Rules
@@ -228,9 +228,7 @@ class _Building:
         """Why no pair is made of what was said of two texts, of which `decided` prevails."""
         if all(claim.tie for claim in said):
             return "tie"
-        alike = likeness(said[0].chosen, said[0].rejected, near=self._rules.near_identical)
-        if alike in ("truncated", "near_identical") and said[0].kind is Kind.correction:
-            alike = "near_identical" if changes_nothing(said[0].chosen, said[0].rejected) else None
+        alike = self._likeness(said[0])
         if alike:
             return alike
         if not decided:
@@ -240,6 +238,11 @@ class _Building:
         if self._people.distrusts(rater for claim in decided for rater in claim.raters):
             return "unreliable"
         return None if any(claim.finished for claim in decided) else "unfinished"
+
+    def _likeness(self, claim: Claim) -> str | None:
+        if claim.kind is Kind.correction:
+            return likeness_of_correction(claim.chosen, claim.rejected)
+        return likeness(claim.chosen, claim.rejected, near=self._rules.near_identical)
 
 
 def _within_shares(pairs: Sequence[Pair], rules: Rules) -> list[Pair]:
