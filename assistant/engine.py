@@ -40,6 +40,8 @@ class Piece:
     text: str
     tokens: int
     finish: Literal["stop", "length"] | None = None
+    held: str = ""
+    """All that is written beyond the texts of the pieces so far, and not to be shown unless nothing comes after."""
 
 
 class Engine(Protocol):

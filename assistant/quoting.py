@@ -24,7 +24,7 @@ NEW_PARAGRAPH = "\n\n"
 _GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
 """A finished sentence, and behind it no quotation."""
 HELD_CHARS = 160
-"""So much of an answer is held back until it quotes; one that is longer, or goes on without, is shown as it is."""
+"""So much of an answer is held back until it quotes; one that is longer, goes on without, or is stopped, is shown."""
 DEFECTION = 0.5
 """Another source than the best match is quoted, too, if it has so much more of the answer's words (a share of them)."""
 
@@ -39,39 +39,61 @@ def stream_quoting(
 ) -> Generator[Piece, None, None]:
     """Generate a reply as `Engine.stream` does, its quotations filled in from `sources`, each of which is quoted once.
 
-    Raises as `Engine.stream` does. `tokens` of a piece counts what was filled in, too.
+    Raises as `Engine.stream` does. `tokens` of a piece counts what was filled in, too, and what is held back.
     """
+    piece = Piece("", 0)
+    with closing(_quoting(engine, prompt, weights=weights, sampling=sampling, sources=sources)) as pieces:
+        try:
+            for piece in pieces:
+                yield piece
+        except Exception:
+            yield Piece(piece.held, piece.tokens)
+            raise
+
+
+def _quoting(
+    engine: Engine,
+    prompt: Sequence[int],
+    *,
+    weights: Weights,
+    sampling: Sampling,
+    sources: Sequence[Mapping[str, Any]],
+) -> Generator[Piece, None, None]:
+    """As `stream_quoting`, but that words which are held back are lost where the engine fails."""
     tokenizer = engine.tokenizer(weights.model)
     unquoted = list(sources)
     told, ids, shown = "", list[int](), 0
-    while True:
+    while len(ids) < sampling.max_new_tokens:
         left = replace(sampling, max_new_tokens=sampling.max_new_tokens - len(ids))
-        text, quoted = told, ""
+        text, opening = told, None
         with closing(engine.stream([*prompt, *ids], weights=weights, sampling=left)) as pieces:
-            try:
-                for piece in pieces:
-                    text += piece.text
-                    opening = _OPENING.search(text, len(told)) if unquoted else None
-                    if opening is not None:
-                        chosen = choose(text[: opening.start()], unquoted)
-                        unquoted = [source for source in unquoted if source not in chosen]
-                        stands = shown or borne_out(text[: opening.start()], chosen)
-                        quoted = (text[: opening.end() - 1] if stands else "") + " ".join(map(_quotation, chosen))
-                        break
-                    ready = len(text) if told or piece.finish or _is_no_brief_answer(text) else shown
-                    yield Piece(text[shown:ready], len(ids) + piece.tokens, piece.finish)
-                    shown = ready
-            except Exception:
-                yield Piece(text[shown:], len(encode_text(tokenizer, text)))
-                raise
-        if not quoted:
+            for piece in pieces:
+                text += piece.text
+                opening = _OPENING.search(text, len(told)) if unquoted else None
+                if opening is not None:
+                    break
+                ready = len(text) if told or piece.finish or _is_no_brief_answer(text) else shown
+                yield Piece(text[shown:ready], len(ids) + piece.tokens, piece.finish, held=text[ready:])
+                shown = ready
+        if opening is None:
             return
-        told, ids = quoted, encode_text(tokenizer, quoted)
-        full = len(ids) >= sampling.max_new_tokens
-        yield Piece(told[shown:], len(ids), "length" if full else None)
+        told, unquoted = _filled_in(opening, unquoted, is_shown=shown > 0)
+        ids = encode_text(tokenizer, told)
+        yield Piece(told[shown:], len(ids), "length" if len(ids) >= sampling.max_new_tokens else None)
         shown = len(told)
-        if full:
-            return
+
+
+def _filled_in(
+    opening: re.Match[str], unquoted: list[Mapping[str, Any]], *, is_shown: bool
+) -> tuple[str, list[Mapping[str, Any]]]:
+    """The answer with what is quoted where a quotation opens, and what is left to quote.
+
+    Its own words go, if they are not shown yet, where what is quoted does not bear them out.
+    """
+    said = opening.string[: opening.start()]
+    chosen = choose(said, unquoted)
+    own = opening.string[: opening.end() - 1] if is_shown or borne_out(said, chosen) else ""
+    return own + " ".join(map(_quotation, chosen)), [source for source in unquoted if source not in chosen]
 
 
 def _is_no_brief_answer(text: str) -> bool:

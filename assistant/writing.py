@@ -78,7 +78,8 @@ def marked(sources: Sequence[dict[str, Any]], checked: Checked) -> tuple[dict[st
 class Writing:
     """A reply being written, and its row.
 
-    Leaving its block closes the row: as stopped, unless `finish` was called or an exception makes it failed.
+    Leaving its block closes the row, with all that was written, shown or not: as stopped, unless `finish` was called or
+    an exception makes it failed.
     """
 
     def __init__(self, database: Database, plan: Plan, conversation: str, reply: str) -> None:
@@ -89,6 +90,7 @@ class Writing:
         self._conversation = conversation
         self._reply = reply
         self._written = ""
+        self._held = ""
         self._checked = Checked("", frozenset())
         self._tokens = 0
         self._first_token_s: float | None = None
@@ -106,6 +108,7 @@ class Writing:
         self._state = ReplyState.failed if failed else ReplyState.stopped
         if failed:
             self._error = str(exc) if isinstance(exc, ThumbloopError) else "The engine failed; the log says why."
+        self._checked = check(self._written + self._held, self._plan.sources)
         self._save()
 
     def turn(self) -> Turn:
@@ -117,6 +120,7 @@ class Writing:
         """Write on."""
         now = time.monotonic()
         self._written += piece.text
+        self._held = piece.held
         self._checked = check(self._written, self._plan.sources)
         self._tokens = piece.tokens
         if self._first_token_s is None and self._written:

@@ -161,6 +161,18 @@ def test_leaving_stops_the_reply_and_keeps_what_was_written(chat: Chat, engine: 
     assert message.text == turn.text != ""
 
 
+def test_leaving_while_an_answer_is_held_back_until_it_quotes_keeps_its_words(
+    chat: Chat, engine: FakeEngine, database: Database
+) -> None:
+    engine.enqueue("Under the mat behind the door, I think")
+    turns = chat.ask("Where is the key?", owner="ann")
+    seen = [next(turns) for _ in range(4)]
+    assert seen[-1].sources and not any(turn.text for turn in seen)
+    turns.close()  # type: ignore[attr-defined]
+    message, made = stored(database, seen[-1])
+    assert (message.text, made.state, made.reply_tokens) == ("Under the mat", ReplyState.stopped, 3)
+
+
 @pytest.mark.usefixtures("chat")
 def test_a_failing_engine_is_told_and_the_written_words_stay(database: Database, tmp_path: Path) -> None:
     turns = []

@@ -71,6 +71,15 @@ def test_an_answer_is_held_back_until_it_quotes_and_a_long_one_is_not() -> None:
     assert text_of(pieces) == f'{tale} "The ferry leaves at nine." [1]'
 
 
+def test_what_is_held_back_goes_along_so_that_whoever_stops_has_it() -> None:
+    engine = FakeEngine()
+    engine.enqueue('Anna Ruhl. "The mill')
+    engine.enqueue("")
+    pieces = pieces_of(engine)
+    assert [(piece.text, piece.held) for piece in pieces[:2]] == [("", "Anna"), ("", "Anna Ruhl.")]
+    assert {piece.held for piece in pieces[2:]} == {""}
+
+
 def test_an_answer_that_goes_on_without_a_quotation_is_held_back_no_longer() -> None:
     engine = FakeEngine()
     engine.enqueue("Eight. Or so it is said by many who were there.")
