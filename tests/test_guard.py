@@ -86,6 +86,25 @@ def test_nobody_is_sent_to_another_site(web: TestClient, after: str) -> None:
     assert web.post("/login", data=form, headers=PAGE).headers["location"] == "/"
 
 
+@pytest.mark.parametrize(
+    ("page", "after"),
+    [
+        ("http://testserver/documents?a=tools", "/documents?a=tools"),
+        ("http://testserver/?c=7&r=8", "/?c=7&amp;r=8"),
+        ("http://testserver/mine", "/mine"),
+        ("http://testserver/login?next=%2Fmine", "/"),
+        ("http://testserver//elsewhere.example", "/"),
+        ("https://elsewhere.example/documents", "/"),
+        ("nonsense", "/"),
+        ("http://[nonsense", "/"),
+        ("", "/"),
+    ],
+)
+def test_whoever_signs_in_comes_back_to_the_very_address(web: TestClient, page: str, after: str) -> None:
+    shown = web.get("/login", headers={**PAGE, "referer": page} if page else PAGE).text
+    assert f'name="next" value="{after}"' in shown
+
+
 def test_a_wrong_password_is_one_sentence(web: TestClient) -> None:
     wrong = {"username": '"><script>', "password": "x", "next": '"><script>'}
     answer = web.post("/login", data=wrong, headers=PAGE)
@@ -124,6 +143,9 @@ def test_without_guests_pages_lead_to_the_sign_in_and_the_rest_is_refused(tmp_pa
         answer = web.get("/", headers=PAGE)
         assert (answer.status_code, answer.headers["location"]) == (303, "/login?next=%2F")
         assert "Sign in" in web.get("/login", headers=PAGE).text
+        answer = web.get("/documents?a=tools", headers=PAGE)
+        assert answer.headers["location"] == "/login?next=%2Fdocuments%3Fa%3Dtools"
+        assert 'value="/documents?a=tools"' in web.get(answer.headers["location"], headers=PAGE).text
         assert web.get("/config").status_code == web.post("/act").status_code == 401
         sign_in(web, "ann", "roses in may")
         assert web.get("/config").json() == "member"

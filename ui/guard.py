@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.embedding import shut_page
-from ui.login import login_address
+from ui.login import login_address, own_hosts
 from ui.sessions import GUEST_COOKIE, GUEST_S, UNKNOWN_GUEST, Caller, Sessions, cookie_header
 
 OPEN_PATHS = ("/login", "/login/", "/logout", "/healthz", "/favicon.ico", "/robots.txt")
@@ -84,9 +84,9 @@ class Guard:
             return JSONResponse({"detail": "This app fetches nothing from other hosts."}, status_code=403)
         if caller is None and path not in OPEN_PATHS:
             if page and path.startswith(FRAMED):
-                return shut_page(login_address(path))
+                return shut_page(login_address(request))
             if page:
-                return RedirectResponse(login_address(path), status_code=303)
+                return RedirectResponse(login_address(request), status_code=303)
             return JSONResponse({"detail": "Sign in first: this app lets no guests in."}, status_code=401)
         if path.rstrip("/").endswith("/upload") and (caller is None or not caller.is_admin):
             return JSONResponse({"detail": "Only an admin may upload files. Sign in as an admin."}, status_code=403)
@@ -132,8 +132,7 @@ def _same_origin(headers: Headers) -> bool:
     origin = headers.get("origin")
     if origin is None:
         return headers.get("sec-fetch-site", "same-origin") in ("same-origin", "none")
-    hosts = (headers.get("host", ""), headers.get("x-forwarded-host", ""))
-    return bool(urlsplit(origin).netloc) and urlsplit(origin).netloc in hosts
+    return urlsplit(origin).netloc in own_hosts(headers)
 
 
 def _policy(frame_ancestors: str) -> str:

@@ -1,11 +1,12 @@
 """Signing in and out: a plain page for people, and the same address for `gradio_client`, which posts a form to it."""
 
 import html
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers
 
 from assistant.errors import NotAllowed
 from ui.accounts import Accounts
@@ -65,8 +66,9 @@ def login_router(accounts: Accounts, sessions: Sessions, *, secure: bool) -> API
 
     @router.get("/login")
     @router.get("/login/")
-    def show(next: str = "/") -> Response:
-        return HTMLResponse(_page("", next, guests=sessions.guests))
+    def show(request: Request, next: str | None = None) -> Response:
+        after = _came_from(request.headers) if next is None else next
+        return HTMLResponse(_page("", after, guests=sessions.guests))
 
     @router.post("/login")
     @router.post("/login/")
@@ -98,15 +100,34 @@ def login_router(accounts: Accounts, sessions: Sessions, *, secure: bool) -> API
     return router
 
 
-def login_address(path: str) -> str:
-    """Where to sign in before going on to `path`."""
-    return "/login?" + urlencode({"next": path})
+def login_address(request: Request) -> str:
+    """Where to sign in before going on to what is requested."""
+    return "/login?" + urlencode({"next": _path_and_query(request.url.path, request.url.query)})
+
+
+def own_hosts(headers: Headers) -> tuple[str, ...]:
+    """The names by which a browser may know this site."""
+    return tuple(filter(None, (headers.get("host"), headers.get("x-forwarded-host"))))
 
 
 def _page(problem: str, after: str, *, guests: bool) -> str:
     message = f'<p class="bad" role="alert">{html.escape(problem)}</p>' if problem else "<p>Thumbloop</p>"
     guest = '<a href="./">Go on as a guest</a>' if guests else ""
     return PAGE % {"message": message, "next": html.escape(_local(after), quote=True), "guest": guest}
+
+
+def _came_from(headers: Headers) -> str:
+    """The page of this site on which somebody followed a link, as the browser tells; else the start page."""
+    try:
+        page = urlsplit(headers.get("referer", ""))
+    except ValueError:
+        return "/"
+    inside = page.netloc in own_hosts(headers) and not page.path.startswith(("/login", "/logout"))
+    return _path_and_query(page.path, page.query) if inside else "/"
+
+
+def _path_and_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 def _local(address: str) -> str:

@@ -25,7 +25,7 @@ READS = "Instructions, earlier turns, sources and question together."
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
     top(services, demo, here="assistant")
-    with admins_only(services, demo, here="assistant"):
+    with admins_only(services, demo):
         chosen = gr.Textbox("", visible="hidden", label="Assistant", show_label=False)
         overview = _overview()
         with gr.Column(visible=False) as column:

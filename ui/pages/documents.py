@@ -27,7 +27,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
     about = top(services, demo, here="documents")
     script = (HERE / "documents.js").read_text()
-    with admins_only(services, demo, here="documents"):
+    with admins_only(services, demo):
         assistant_picker(services, demo, about)
         gr.HTML(INTRODUCTION, js_on_load=None)
         files = gr.File(

@@ -36,7 +36,7 @@ LINES = {"Answers": "#a09b91", "Ratings": "#1f967c"}
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
     about = top(services, demo, here="feedback")
-    with admins_only(services, demo, here="feedback"):
+    with admins_only(services, demo):
         assistant_picker(services, demo, about)
         at = gr.Textbox("", visible="hidden", label="Address", show_label=False)
         with gr.Column(elem_classes="tl-stack-wide") as everything:

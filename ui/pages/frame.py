@@ -37,7 +37,7 @@ NAVIGATION = (
 """The pages for admins, in the order in which an assistant is made and gets better."""
 SIGN_IN_FIRST = (
     '<div class="tl-empty"><h2>Sign in as admin</h2><p>This page is for admins.</p>'
-    '<p><a class="tl-button" href="{login}">Sign in</a></p><p><a href="./">Go on chatting</a></p></div>'
+    '<p><a class="tl-button" href="./login">Sign in</a></p><p><a href="./">Go on chatting</a></p></div>'
 )
 
 
@@ -52,7 +52,7 @@ def bar(caller: Caller | None, *, here: str, assistant: str = "") -> str:
         for name, path in links
     )
     if caller is None or caller.role == "guest":
-        who = f'<a href="./login?next=/{here}">Sign in</a>'
+        who = '<a href="./login">Sign in</a>'
     else:
         who = f'<span class="tl-name">{escape(caller.name)}</span><a href="./logout">Sign out</a>'
     return (
@@ -118,7 +118,7 @@ def named_or_first(services: Services, caller: Caller, assistant: str) -> str:
         return access.first_usable(session, caller).slug
 
 
-def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
+def admins_only(services: Services, demo: gr.Blocks) -> gr.Column:
     """The column for what only admins see; it stays shut, and says why, when somebody else opens the page."""
     shut = gr.HTML(visible=False, js_on_load=None, apply_default_css=False)
     page = gr.Column(visible=False, elem_classes="tl-page")
@@ -127,7 +127,7 @@ def admins_only(services: Services, demo: gr.Blocks, *, here: str) -> gr.Column:
         try:
             caller_of(services, request).require_admin()
         except NotAllowed:
-            return gr.update(value=SIGN_IN_FIRST.format(login=f"./login?next=/{here}"), visible=True), gr.update()
+            return gr.update(value=SIGN_IN_FIRST, visible=True), gr.update()
         return gr.update(), gr.update(visible=True)
 
     demo.load(admit, outputs=[shut, page], **FIRST)

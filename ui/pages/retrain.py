@@ -40,7 +40,7 @@ FAMILY = (
 def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
     about = top(services, demo, here="retrain")
-    with admins_only(services, demo, here="retrain"):
+    with admins_only(services, demo):
         assistant_picker(services, demo, about)
         parts = _lay_out_parts()
         schedule.lay_out(services, demo, about)

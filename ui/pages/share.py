@@ -22,7 +22,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     """Put the page into the Blocks that is open."""
     about = top(services, demo, here="share")
     script = (HERE / "share.js").read_text()
-    with admins_only(services, demo, here="share"):
+    with admins_only(services, demo):
         assistant_picker(services, demo, about)
         gr.HTML("<h1>Share</h1><p>Let others chat with this assistant, where they are.</p>", js_on_load=None)
         ways = gr.HTML(js_on_load=script, apply_default_css=False)
