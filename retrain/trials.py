@@ -23,6 +23,40 @@ RECENT = timedelta(days=60)
 
 
 @dataclass(frozen=True, kw_only=True)
+class Side:
+    """A version (none is the base model), from when on its answers count, and what each person voted on those."""
+
+    adapter: str | None
+    since: datetime
+    given: Mapping[str, Thumbs]
+
+    @property
+    def votes(self) -> Thumbs:
+        """All votes, one a person and day."""
+        return _total(self.given.values())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rivals:
+    """Two versions that are compared, with their votes; `share` as in `Trial`."""
+
+    share: float
+    tried: Side
+    other: Side
+
+    @property
+    def promoted(self) -> bool:
+        """Whether the tried one answers everything."""
+        return self.share == 1
+
+    @property
+    def fell(self) -> bool:
+        """Whether the tried one is liked less, whichever one person is left out."""
+        both = self.other.votes, self.tried.votes
+        return fell(*both) and _whoever_is_left_out(self.other.given, self.tried.given)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Arm:
     """What one of the two has answered in its time; none is the base model. `votes` are one a person and day."""
 
@@ -38,7 +72,7 @@ class Trial:
     """A comparison as it stands.
 
     `gain` is what the tried one's share of votes up has on the other's, at least and at most (`feedback.shares`); none
-    while nobody voted on one of them. `fell` is whether the tried one is liked less, whichever one person is left out.
+    while nobody voted on one of them. `fell` is as in `Rivals`.
     """
 
     share: float
@@ -55,21 +89,40 @@ class Trial:
         return self.share == 1
 
 
-def look(session: Session, assistant: Assistant) -> Trial | None:
-    """The trial of an assistant, if one goes on; else how what was promoted fares, if what was before was rated."""
+def rivals(session: Session, assistant: Assistant) -> Rivals | None:
+    """The trial of an assistant, if one goes on; else what was promoted and what was before, if that got votes."""
     began = trial_began(session, assistant)
     if began is not None:
-        tried, other = _Side(assistant.trial_adapter, began), _Side(assistant.adapter, began)
-        return _compared(session, assistant, tried, other, share=assistant.trial_share)
+        return Rivals(
+            share=assistant.trial_share,
+            tried=_side(session, assistant, assistant.trial_adapter, since=began),
+            other=_side(session, assistant, assistant.adapter, since=began),
+        )
     last = last_switch(session, assistant)
     if last is None or last.kind is not Change.promote:
         return None
-    tried, other = _Side(last.after, last.created_at), _Side(last.before, last.created_at - RECENT)
-    found = _compared(session, assistant, tried, other, share=1)
-    return found if found.other.votes.all else None
+    tried = _side(session, assistant, last.after, since=last.created_at)
+    other = _side(session, assistant, last.before, since=last.created_at - RECENT)
+    return Rivals(share=1, tried=tried, other=other) if other.votes.all else None
 
 
-def why_it_goes(found: Trial) -> str:
+def look(session: Session, assistant: Assistant) -> Trial | None:
+    """How the rivals fare, with all that they answered."""
+    found = rivals(session, assistant)
+    if found is None:
+        return None
+    both = found.other.votes, found.tried.votes
+    return Trial(
+        share=found.share,
+        since=found.tried.since,
+        tried=_arm(session, assistant, found.tried),
+        other=_arm(session, assistant, found.other),
+        gain=gain(*both) if all(each.all for each in both) else None,
+        fell=found.fell,
+    )
+
+
+def why_it_goes(found: Rivals) -> str:
     """What is said of a version that goes because people like it less."""
     tried, other = short_name(found.tried.adapter), short_name(found.other.adapter)
     return (
@@ -79,26 +132,8 @@ def why_it_goes(found: Trial) -> str:
     )
 
 
-@dataclass(frozen=True)
-class _Side:
-    """A version, and from when on its answers count."""
-
-    adapter: str | None
-    since: datetime
-
-
-def _compared(session: Session, assistant: Assistant, tried: _Side, other: _Side, *, share: float) -> Trial:
-    after, before = (votes(session, assistant.id, side.adapter, since=side.since) for side in (tried, other))
-    arms = _arm(session, assistant, tried, after), _arm(session, assistant, other, before)
-    both = arms[1].votes, arms[0].votes
-    return Trial(
-        share=share,
-        since=tried.since,
-        tried=arms[0],
-        other=arms[1],
-        gain=gain(*both) if all(each.all for each in both) else None,
-        fell=fell(*both) and _whoever_is_left_out(before, after),
-    )
+def _side(session: Session, assistant: Assistant, adapter: str | None, *, since: datetime) -> Side:
+    return Side(adapter=adapter, since=since, given=votes(session, assistant.id, adapter, since=since))
 
 
 def _whoever_is_left_out(before: Mapping[str, Thumbs], after: Mapping[str, Thumbs]) -> bool:
@@ -109,7 +144,7 @@ def _whoever_is_left_out(before: Mapping[str, Thumbs], after: Mapping[str, Thumb
     return all(fell(of_all[0] - one, of_all[1] - other) for one, other in given)
 
 
-def _arm(session: Session, assistant: Assistant, side: _Side, given: Mapping[str, Thumbs]) -> Arm:
+def _arm(session: Session, assistant: Assistant, side: Side) -> Arm:
     answers = replies_by_adapter(session, assistant.id, since=side.since)
     thumbs = {each.adapter: each for each in approval(session, assistant.id, since=side.since)}
     found = thumbs.get(side.adapter, Approval(side.adapter, 0, 0))
@@ -118,7 +153,7 @@ def _arm(session: Session, assistant: Assistant, side: _Side, given: Mapping[str
         answers=answers.get(side.adapter, 0),
         up=found.up,
         down=found.down,
-        votes=_total(given.values()),
+        votes=side.votes,
     )
 
 

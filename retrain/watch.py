@@ -18,7 +18,7 @@ from assistant.records import assistant_by_id
 from assistant.tables import Assistant, Conversation, Message
 from retrain.registry import Registry
 from retrain.tables import Schedule
-from retrain.trials import look, why_it_goes
+from retrain.trials import rivals, why_it_goes
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ class Watch:
         """Take back what people like less, unless that is switched off; whether something was. Raises `NotFound`."""
         with self._database.read() as session:
             asked = assistant_by_id(session, assistant_id)
-            found = look(session, asked) if rolls_back(session, assistant_id) else None
+            found = rivals(session, asked) if rolls_back(session, assistant_id) else None
         if found is None or not found.fell or found.tried.adapter is None:
             return False
         tried, why = found.tried.adapter, why_it_goes(found)

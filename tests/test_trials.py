@@ -11,7 +11,7 @@ from feedback.shares import Thumbs
 from feedback.tables import Rating, Value
 from retrain.serving import end_trial, set_trial, switch
 from retrain.tables import Adapter, Change, Promotion
-from retrain.trials import RECENT, Arm, look, why_it_goes
+from retrain.trials import RECENT, Arm, look, rivals, why_it_goes
 from tests.builders import add_assistant, add_turn
 
 BEGAN = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -134,7 +134,9 @@ def test_a_fall_is_seen_and_told_in_words(database: Database, asked: Assistant) 
             answer(session, asked, "default-v2", at=AFTER, thumb="down", by=f"default-v2-{number}")
         found = look(session, asked)
         assert found is not None and found.fell and found.gain is not None and found.gain[1] <= 0
-        assert why_it_goes(found) == (
+        two = rivals(session, asked)
+        assert two is not None and two.fell
+        assert why_it_goes(two) == (
             "People like v2 less than v1: 17% of 30 votes for it were up, and 90% of 30 votes for v1. Where nothing is "
             "worse, so large a fall is seen at most once in 20 versions, however often one looks."
         )
@@ -154,3 +156,19 @@ def test_one_person_decides_nothing_alone(database: Database, asked: Assistant, 
         assert found is not None and found.tried.votes == Thumbs(3, days) and not found.fell
         if days > 1:
             assert found.gain is not None and found.gain[1] <= 0, "but for whose thumbs they are, it would go"
+
+
+def test_the_rivals_are_found_by_their_votes_alone(
+    database: Database, asked: Assistant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What looks after each thumb counts no answers."""
+    with database.write() as session:
+        vote(session, asked, "default-v1", at=BEFORE, up=3, down=1)
+        promote_v2(session, asked)
+        vote(session, asked, "default-v2", at=AFTER, up=1, down=0)
+        whole = look(session, asked)
+        monkeypatch.delattr("retrain.trials.approval")
+        monkeypatch.delattr("retrain.trials.replies_by_adapter")
+        two = rivals(session, asked)
+    assert whole is not None and two is not None and two.promoted
+    assert (two.tried.votes, two.other.votes) == (whole.tried.votes, whole.other.votes) == (Thumbs(1, 0), Thumbs(3, 1))
