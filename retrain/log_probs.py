@@ -5,11 +5,13 @@ prompt that a chosen and a rejected reply share is read once, tokens without a l
 is left out, and backwards nothing is left to do over the vocabulary. The numbers are the same.
 """
 
+import sys
 import types
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from inspect import signature
 from typing import Any
 
 import torch
@@ -51,19 +53,34 @@ def add_head(model: PreTrainedModel, *, pairs: bool = False, **trls: Any) -> Non
     if head.weight.requires_grad or any(getattr(config, name, None) is not None for name in SCALED):
         add_fused_lm_head(model, **trls)
         return
-    usual = model.forward
+    usual, longest = model.forward, _longest_packed(model) if pairs else 0
 
     def forward(self: PreTrainedModel, *args: Any, fused_lm_head: bool = False, **inputs: Any) -> Any:
-        return _scored(self, inputs, pairs=pairs) if fused_lm_head else usual(*args, **inputs)
+        return _scored(self, inputs, longest=longest) if fused_lm_head else usual(*args, **inputs)
 
     model.forward = types.MethodType(forward, model)
 
 
-def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, pairs: bool) -> FusedCausalLMOutput:
+def _longest_packed(model: PreTrainedModel) -> int:
+    """Up to how many tokens one row may hold two replies of which neither sees the other; 0 where none may.
+
+    Recurrent layers and convolutions read whatever comes before, and a window reaches back by place, not by position.
+    """
+    config = model.config.get_text_config()
+    window = getattr(config, "sliding_window", None)
+    layers = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
+    masked = model.config._attn_implementation in ("eager", "sdpa") and not getattr(config, "alibi", False)
+    placed = "position_ids" in signature(model.base_model.forward).parameters
+    if model._is_stateful or not masked or not placed or not layers <= {"full_attention", "sliding_attention"}:
+        return 0
+    return (window or 0) if "sliding_attention" in layers else sys.maxsize
+
+
+def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, longest: int) -> FusedCausalLMOutput:
     labels = inputs.pop("labels")[:, 1:]
     asked = labels != -100
-    packed = _pack(inputs["input_ids"], inputs["attention_mask"], asked) if pairs else None
-    if packed is None:
+    packed = _pack(inputs["input_ids"], inputs["attention_mask"], asked) if longest else None
+    if packed is None or packed.ids.shape[1] > longest:
         hidden = model.base_model(**inputs | {"use_cache": False}).last_hidden_state[:, :-1][asked]
     else:
         inputs = {"input_ids": packed.ids, "position_ids": packed.positions, "attention_mask": packed.sees}

@@ -1,5 +1,6 @@
 """The head for TRL's trainers gives what TRL's own gives, forwards and backwards, and trains to the same losses."""
 
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,14 @@ import pytest
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from torch import Tensor
+from transformers import (
+    AutoModelForCausalLM,
+    Gemma3TextConfig,
+    Lfm2Config,
+    MistralConfig,
+    PreTrainedConfig,
+    Qwen3NextConfig,
+)
 from trl.trainer.dpo_trainer import DataCollatorForPreference
 from trl.trainer.utils import FusedCausalLMOutput, add_fused_lm_head
 
@@ -88,6 +97,68 @@ def test_a_prompt_that_two_replies_share_is_read_once(monkeypatch: pytest.Monkey
     )
     score(model, batch())
     assert read == [len(PAIRS) * max(map(sum, PAIRS))]
+
+
+TINY: dict[str, Any] = {
+    "vocab_size": 200,
+    "hidden_size": 16,
+    "intermediate_size": 32,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "num_key_value_heads": 1,
+    "head_dim": 8,
+    "pad_token_id": 0,
+}
+LONGEST = max(map(sum, PAIRS))
+FULL, SLIDING, LINEAR = "full_attention", "sliding_attention", "linear_attention"
+SHAPES: dict[str, tuple[PreTrainedConfig, bool]] = {
+    "windows": (MistralConfig(**TINY, sliding_window=6), False),
+    "windows that are wide enough": (MistralConfig(**TINY, sliding_window=LONGEST), True),
+    "no windows": (MistralConfig(**TINY, sliding_window=None), True),
+    "a layer with windows": (Gemma3TextConfig(**TINY, sliding_window=6, layer_types=[SLIDING, FULL]), False),
+    "a wide layer with windows": (Gemma3TextConfig(**TINY, sliding_window=64, layer_types=[SLIDING, FULL]), True),
+    "a recurrent layer": (
+        Qwen3NextConfig(
+            **TINY,
+            layer_types=[LINEAR, FULL],
+            num_experts=0,
+            linear_num_key_heads=1,
+            linear_num_value_heads=2,
+            linear_key_head_dim=8,
+            linear_value_head_dim=8,
+        ),
+        False,
+    ),
+    "convolutions": (Lfm2Config(**TINY, layer_types=["conv", FULL]), False),
+}
+
+
+@pytest.mark.parametrize(("shape", "packs"), SHAPES.values(), ids=SHAPES.keys())
+def test_a_prompt_is_shared_only_where_a_layer_sees_no_more_than_it_is_shown(
+    shape: PreTrainedConfig, packs: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> Any:
+        torch.manual_seed(2)
+        return AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+
+    ours, trls = made(), made()
+    for model in (ours, trls):
+        model.get_output_embeddings().requires_grad_(False)
+    rows: list[int] = []
+    inner = ours.base_model.forward
+
+    @wraps(inner)
+    def noted(**inputs: Any) -> Any:
+        rows.append(len(inputs["input_ids"]))
+        return inner(**inputs)
+
+    monkeypatch.setattr(ours.base_model, "forward", noted)
+    add_head(ours, pairs=True)
+    add_fused_lm_head(trls, outputs=("log_probs", "is_top1"))
+    (found, gradient), (wanted, its_gradient) = score(ours, batch()), score(trls, batch())
+    torch.testing.assert_close(found.log_probs, wanted.log_probs, rtol=0, atol=1e-5)
+    torch.testing.assert_close(gradient, its_gradient, rtol=0, atol=1e-4)
+    assert rows == [len(PAIRS) if packs else 2 * len(PAIRS)]
 
 
 def test_a_model_whose_head_is_trained_gets_the_head_of_trl() -> None:
