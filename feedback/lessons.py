@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from assistant.prompt import ChatMessage
 from feedback.claims import Claim, compared, corrected, polls
 from feedback.evidence import Evidence
+from feedback.rows import row_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +43,7 @@ def _of_correction(claim: Claim) -> Lesson:
     return Lesson(
         prompt=claim.prompt,
         answer=claim.chosen,
-        rows=tuple(f"{table}:{number}" for table, number in claim.rows),
+        rows=tuple(row_name(table, number) for table, number in claim.rows),
         conversations=claim.conversations,
         replies=claim.replies,
         corrects=True,
@@ -59,7 +60,7 @@ def _approved(evidence: Evidence, *, corrected_prompts: Container[object]) -> It
             yield Lesson(
                 prompt=poll.answer.prompt,
                 answer=poll.answer.text,
-                rows=tuple(f"rating:{vote.row}" for vote in poll.votes),
+                rows=tuple(row_name("rating", vote.row) for vote in poll.votes),
                 conversations=tuple(dict.fromkeys(vote.answer.conversation for vote in poll.votes)),
                 replies=tuple(dict.fromkeys((poll.answer.id, *(vote.answer.id for vote in poll.votes)))),
             )

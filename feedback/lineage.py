@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 
 from assistant.tables import Message
 from feedback import counting
-from feedback.rows import ABOUT, Row, name_of
+from feedback.rows import ABOUT, Row, name_of, table_and_number
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
 
 
@@ -49,8 +49,8 @@ def said(session: Session, rows: Sequence[str]) -> tuple[Said, ...]:
     """What these rows say, in their order; rows that were deleted since are left out."""
     numbers: dict[str, list[int]] = defaultdict(list)
     for row in rows:
-        table, _, number = row.partition(":")
-        numbers[table].append(int(number))
+        table, number = table_and_number(row)
+        numbers[table].append(number)
     counted = counting.by_table()
     found = (
         one

@@ -16,6 +16,7 @@ from feedback.evidence import Evidence, PromptKey, TextKey
 from feedback.likeness import likeness, likeness_of_correction
 from feedback.phrases import repeated
 from feedback.reliability import Reliability, judge_people
+from feedback.rows import row_name, table_and_number
 from feedback.rules import DEFAULT_RULES, DISTRUSTED, LEFT_OUT, Rules
 from feedback.tables import IMPORTER
 
@@ -274,7 +275,7 @@ def _trusted_first(pair: Pair) -> tuple[int, list[int]]:
 
 
 def _numbers(rows: Iterable[str]) -> list[int]:
-    return [int(row.split(":")[1]) for row in rows]
+    return [table_and_number(row)[1] for row in rows]
 
 
 def _crossed(ups: Sequence[Poll], downs: Sequence[Poll]) -> Iterator[tuple[Poll, Poll]]:
@@ -321,4 +322,4 @@ def _unused(poll: Poll, reason: str) -> LeftOut:
 
 
 def _row_ids(rows: Iterable[tuple[str, int]]) -> tuple[str, ...]:
-    return tuple(f"{table}:{number}" for table, number in sorted(set(rows)))
+    return tuple(row_name(table, number) for table, number in sorted(set(rows)))

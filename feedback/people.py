@@ -15,7 +15,7 @@ from sqlmodel import Session, col, select
 from assistant import records
 from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback import counting, ratings
-from feedback.rows import ABOUT, TABLES
+from feedback.rows import ABOUT, TABLES, row_name
 from feedback.tables import Comparison, Correction, Rating
 
 SOURCE_PARTS = ("n", "title", "heading", "text", "cited")
@@ -123,7 +123,7 @@ def rows_of(session: Session, person: str, *, conversation: str | None = None) -
     if conversation is not None:
         replies = replies.where(Conversation.id == conversation)
     return frozenset(
-        f"{table.__tablename__}:{number}"
+        row_name(table.__tablename__, number)
         for table, reply in ABOUT
         for number in session.exec(
             select(table.id).where(

@@ -4,7 +4,7 @@ A name is the table and the number, such as `rating:12`.
 """
 
 import re
-from typing import Any
+from typing import Any, cast
 
 from sqlmodel import Session, col
 
@@ -23,7 +23,18 @@ _NAME = re.compile(r"(\w+):([0-9]{1,17})")
 
 def name_of(row: Row) -> str:
     """The name of a row."""
-    return f"{row.__tablename__}:{row.id}"
+    return row_name(str(row.__tablename__), cast(int, row.id))
+
+
+def row_name(table: str, number: int) -> str:
+    """The name of the row of this table with this number."""
+    return f"{table}:{number}"
+
+
+def table_and_number(name: str) -> tuple[str, int]:
+    """What `row_name` made the name of."""
+    table, _, number = name.partition(":")
+    return table, int(number)
 
 
 def is_name(name: str) -> bool:
@@ -36,6 +47,6 @@ def find(session: Session, name: str) -> Row | None:
     """The row of a name, if there is one."""
     if not is_name(name):
         return None
-    table, _, number = name.partition(":")
-    row: Row | None = session.get(TABLES[table], int(number))
+    table, number = table_and_number(name)
+    row: Row | None = session.get(TABLES[table], number)
     return row

@@ -23,6 +23,7 @@ from assistant.tables import Assistant
 from feedback.evidence import gather
 from feedback.lessons import Lesson, build_lessons
 from feedback.pairs import Pair, PairSet, Single, build_pairs
+from feedback.rows import table_and_number
 from retrain.child import read_progress, spawn_worker
 from retrain.dataset import (
     CONFIG,
@@ -311,11 +312,11 @@ def _last_rows(made: Iterable[Pair | Single]) -> dict[str, int]:
     seen: dict[str, int] = {}
     for one in made:
         for row in one.rows:
-            table, _, number = row.partition(":")
-            seen[table] = max(seen.get(table, 0), int(number))
+            table, number = table_and_number(row)
+            seen[table] = max(seen.get(table, 0), number)
     return seen
 
 
 def _is_new(row: str, seen: Mapping[str, int]) -> bool:
-    table, _, number = row.partition(":")
-    return int(number) > seen.get(table, 0)
+    table, number = table_and_number(row)
+    return number > seen.get(table, 0)

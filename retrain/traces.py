@@ -14,7 +14,7 @@ from sqlmodel import Session, col, select
 
 from assistant.database import Database
 from assistant.tables import Assistant
-from feedback.rows import TABLES, is_name
+from feedback.rows import TABLES, is_name, row_name
 from retrain.dataset import FROZEN, REPORT, read, write, write_synced
 from retrain.registry import rows_of
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
@@ -61,7 +61,7 @@ def erase(database: Database, runs_dir: Path) -> int:
     """
     with database.read() as session:
         ended = session.exec(select(Run.id).where(col(Run.state).not_in(ACTIVE_STATES))).all()
-        kept = {f"{name}:{number}" for name, table in TABLES.items() for number in session.exec(select(table.id))}
+        kept = {row_name(name, number) for name, table in TABLES.items() for number in session.exec(select(table.id))}
     erased = 0
     for run in ended:
         gone = {file: lines for file in FROZEN if (lines := _gone(runs_dir / run / file, kept))}

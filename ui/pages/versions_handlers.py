@@ -8,6 +8,7 @@ from assistant import records
 from assistant.errors import BadInput
 from assistant.tables import Assistant
 from feedback import lineage, overview
+from feedback.rows import table_and_number
 from retrain import trials, watch
 from ui.endpoints import inputs, retraining, versions
 from ui.pages import decisions_html, events, report_html, taught_html, versions_html
@@ -149,5 +150,5 @@ def _taught(services: Services, asked: Assistant, *, adapter: str, page: int, op
 
 def _latest_first(row: str) -> tuple[str, int]:
     """Choices between answers, then corrections, then thumbs; of each the latest first."""
-    table, _, number = row.partition(":")
-    return table, -int(number)
+    table, number = table_and_number(row)
+    return table, -number
