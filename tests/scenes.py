@@ -113,7 +113,9 @@ def _try_it_out(page: Page) -> None:
 
 
 def _leave_out_the_name(page: Page) -> None:
-    page.get_by_label("Name", exact=True).fill("")
+    name = page.get_by_label("Name", exact=True)
+    expect(name).not_to_have_value("")  # filled in a moment after it is shown
+    name.fill("")
     expect(page.locator(".tl-problem").first).to_be_visible()
 
 

@@ -1,5 +1,6 @@
 """Three kinds of people who only use the keyboard: all is reached, the place is always seen, and never lost."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,9 +148,10 @@ def test_an_admin_adds_a_document_reads_feedback_and_opens_a_report(app: AppServ
     notes = tmp_path / "depot.md"
     notes.write_text("# Depot\n\nThe depot opens at nine.\n")
     page.on("filechooser", lambda opened: opened.set_files(str(notes)))  # from the start: it takes a moment to arm
-    page.goto("/documents")
+    page.goto("/documents?a=default")
     expect(page.locator(".tl-empty")).to_be_visible()
     sign_in(page, "admin", ADMIN_PASSWORD, link=lambda: page.locator(".tl-empty").get_by_role("link", name="Sign in"))
+    expect(page).to_have_url(re.compile(r"/documents\?a=default$"))
     expect(page.locator(".tl-page .tl-table")).to_be_visible()
     press(page, page.get_by_role("button", name="upload").first)
     expect(page.locator(".tl-table")).to_contain_text("depot.md")
@@ -157,6 +159,7 @@ def test_an_admin_adds_a_document_reads_feedback_and_opens_a_report(app: AppServ
 
     press(page, page.get_by_role("link", name="Feedback", exact=True), back=True)
     expect(page.get_by_role("heading", name="Feedback", level=1)).to_be_visible()
+    expect(page.locator(".tl-replies").get_by_role("link", name="When does the ferry leave?")).to_be_visible()
     go_to(page, page.get_by_label("Search"))
     page.keyboard.type("ferry")
     press(page, page.locator(".tl-replies").get_by_role("link", name="When does the ferry leave?"))

@@ -124,6 +124,7 @@ def test_settings_out_of_bounds_are_refused_with_a_sentence(app: AppServer, page
 
 def test_an_admin_sets_a_schedule_in_words_or_by_a_line_and_is_told_what_is_wrong_with_one(page: Page) -> None:
     sign_in(page, "/retrain")
+    expect(page.get_by_label("New preferences needed")).to_have_value("20")  # filled in a moment after it is shown
     page.get_by_label("Retrain by itself").check()
     when = page.get_by_label("When", exact=True)
     when.click()
