@@ -25,19 +25,16 @@ TRUST = {kind: trust for trust, kind in enumerate(Kind)}
 
 
 @dataclass(frozen=True, kw_only=True)
-class Pair:
-    """A better and a worse answer to one prompt. `rows` are such as `rating:12`: what it was made of."""
+class Teaches:
+    """What a pair and a single have in common. `rows` are such as `rating:12`: what it was made of."""
 
-    kind: Kind
     prompt: tuple[ChatMessage, ...]
-    chosen: str
-    rejected: str
     rows: tuple[str, ...]
     raters: tuple[str, ...]
     replies: tuple[str, ...]
     """Ids of the rated replies whose texts these are; a correction's text is no reply."""
     conversations: tuple[str, ...]
-    """Most often one; two where different people rated."""
+    """Most often one; two or more where different people rated."""
 
     @property
     def conversation(self) -> str:
@@ -46,21 +43,20 @@ class Pair:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Single:
+class Pair(Teaches):
+    """A better and a worse answer to one prompt."""
+
+    kind: Kind
+    chosen: str
+    rejected: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Single(Teaches):
     """An answer that people liked or did not like, and that is in no pair."""
 
-    prompt: tuple[ChatMessage, ...]
     completion: str
     label: bool
-    rows: tuple[str, ...]
-    raters: tuple[str, ...]
-    replies: tuple[str, ...]
-    conversations: tuple[str, ...]
-
-    @property
-    def conversation(self) -> str:
-        """The first of its conversations."""
-        return self.conversations[0]
 
 
 @dataclass(frozen=True, kw_only=True)
