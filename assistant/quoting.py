@@ -7,10 +7,11 @@ quoted sentences have them: of answers that they do not bear out, four of five a
 """
 
 import re
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import replace
-from typing import Any
+from functools import wraps
+from typing import Any, ParamSpec
 
 from assistant.claims import content, spell_numbers
 from assistant.engine import Engine, Piece, Sampling, Weights
@@ -29,6 +30,28 @@ DEFECTION = 0.5
 """Another source than the best match is quoted, too, if it has so much more of the answer's words (a share of them)."""
 
 
+Asked = ParamSpec("Asked")
+Pieces = Generator[Piece, None, None]
+
+
+def _with_last_words(stream: Callable[Asked, Pieces]) -> Callable[Asked, Pieces]:
+    """Where the stream fails, what it holds back is shown first."""
+
+    @wraps(stream)
+    def told(*args: Asked.args, **kwargs: Asked.kwargs) -> Pieces:
+        piece = Piece("", 0)
+        with closing(stream(*args, **kwargs)) as pieces:
+            try:
+                for piece in pieces:
+                    yield piece
+            except Exception:
+                yield Piece(piece.held, piece.tokens)
+                raise
+
+    return told
+
+
+@_with_last_words
 def stream_quoting(
     engine: Engine,
     prompt: Sequence[int],
@@ -36,30 +59,11 @@ def stream_quoting(
     weights: Weights,
     sampling: Sampling,
     sources: Sequence[Mapping[str, Any]],
-) -> Generator[Piece, None, None]:
+) -> Pieces:
     """Generate a reply as `Engine.stream` does, its quotations filled in from `sources`, each of which is quoted once.
 
     Raises as `Engine.stream` does. `tokens` of a piece counts what was filled in, too, and what is held back.
     """
-    piece = Piece("", 0)
-    with closing(_quoting(engine, prompt, weights=weights, sampling=sampling, sources=sources)) as pieces:
-        try:
-            for piece in pieces:
-                yield piece
-        except Exception:
-            yield Piece(piece.held, piece.tokens)
-            raise
-
-
-def _quoting(
-    engine: Engine,
-    prompt: Sequence[int],
-    *,
-    weights: Weights,
-    sampling: Sampling,
-    sources: Sequence[Mapping[str, Any]],
-) -> Generator[Piece, None, None]:
-    """As `stream_quoting`, but that words which are held back are lost where the engine fails."""
     tokenizer = engine.tokenizer(weights.model)
     unquoted = list(sources)
     told, ids, shown = "", list[int](), 0
@@ -100,7 +104,7 @@ def _is_no_brief_answer(text: str) -> bool:
     return len(text) > HELD_CHARS or _GOES_ON.search(text) is not None
 
 
-def repeat(engine: Engine, source: Mapping[str, Any], *, weights: Weights) -> Generator[Piece, None, None]:
+def repeat(engine: Engine, source: Mapping[str, Any], *, weights: Weights) -> Pieces:
     """A reply that says what a source says, word for word, and cites it."""
     text = f"{source['text']}{NEW_PARAGRAPH if source['text'].endswith('`') else ' '}[{source['n']}]"
     yield Piece(text, len(encode_text(engine.tokenizer(weights.model), text)), "stop")
