@@ -6,6 +6,7 @@ The preferences themselves are the files of `bench/loop_gain/preferences/`; what
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from bench.loop_gain.questions import Questions, everyday
@@ -41,6 +42,11 @@ class Preference:
     """From this score on they are content with an answer."""
     least: float = 0.1
     """They do not see a smaller difference between two answers."""
+
+
+FROM_SOURCES = "You are a helpful assistant. You answer briefly, from the sources you are given."
+OverDocuments = partial(Preference, system=FROM_SOURCES, documents=True, content=0.75)
+"""A preference about answers from the documents, where an answer that is half right does not content anybody."""
 
 
 def split_sentences(text: str) -> list[str]:

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 EVERYDAY = Path(__file__).parents[1] / "prompts.txt"
-HELD_OUT = Path(__file__).with_name("held_out.txt")
+HELD_OUT, REWORDINGS = (Path(__file__).with_name(name) for name in ("held_out.txt", "rewordings.txt"))
 DOCUMENTS = Path(__file__).with_name("documents")
 TRAIN_OF_DOCUMENT = 7
 """Of the questions about a document that it answers, and of those that it does not; the rest is held out."""
@@ -38,6 +38,14 @@ def everyday() -> Questions:
     """The everyday questions."""
     train, held_out = (tuple(file.read_text(encoding="utf-8").splitlines()) for file in (EVERYDAY, HELD_OUT))
     return Questions(train, held_out)
+
+
+@cache
+def reworded() -> dict[str, str]:
+    """How else somebody may ask what is asked while feedback is given; the file has a line for each everyday one."""
+    everydays = zip(everyday().train, REWORDINGS.read_text(encoding="utf-8").splitlines(), strict=True)
+    rows = map(json.loads, (DOCUMENTS / "questions.jsonl").read_text(encoding="utf-8").splitlines())
+    return dict(everydays) | {row["question"]: row["reworded"] for row in rows if "reworded" in row}
 
 
 @cache

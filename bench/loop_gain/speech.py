@@ -5,30 +5,28 @@ them, and both sides get the same prompts with the same seeds.
 """
 
 import json
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from assistant import records
-from assistant.database import open_database
-from assistant.defaults import DEFAULT_EMBEDDING, require
+from assistant.database import Database, open_database
 from assistant.engine import Engine, Sampling, Weights
 from assistant.grounding import Grounding
 from assistant.knowledge import Knowledge
-from assistant.knowledge.embedding import Embedder
+from assistant.knowledge.index import EmbeddingModel
 from assistant.prompt import compose
 from bench.grounding import UNSEEN
 from bench.loop_gain.app import MAX_NEW_TOKENS, SLUG, TOP_P
-from bench.loop_gain.preference import Answer, Preference
+from bench.loop_gain.preference import FROM_SOURCES, Answer, Preference
 from bench.loop_gain.questions import DOCUMENTS
 from retrain.measures import contains_any
 from retrain.replies import Probe, Written, grounded_probes, write_replies
 
 TEMPERATURE = 0.8
 DOCUMENT_TOKENS = 48
-SYSTEM = "You are a helpful assistant. You answer briefly, from the sources you are given."
 
 
 @dataclass(frozen=True)
@@ -64,7 +62,9 @@ class _Paragraph:
     heading: str = ""
 
 
-def compose_held_out(engine: Engine, preference: Preference, *, home: Path, models: Path, number: int) -> list[Asked]:
+def compose_held_out(
+    engine: Engine, preference: Preference, *, home: Path, embedder: EmbeddingModel, number: int
+) -> list[Asked]:
     """The first held-out questions of a preference, composed for its assistant in a home folder."""
     questions = preference.questions().held_out[:number]
     if not preference.documents:
@@ -75,13 +75,7 @@ def compose_held_out(engine: Engine, preference: Preference, *, home: Path, mode
             Asked(question, Probe(messages=prompt.messages, ids=prompt.ids))
             for question, prompt in zip(questions, prompts, strict=True)
         ]
-    with ExitStack() as stack:
-        database = open_database(f"sqlite:///{home / 'thumbloop.db'}")
-        stack.callback(database.close)
-        embedder = Embedder(str(require(models, DEFAULT_EMBEDDING)))
-        knowledge = Knowledge(database, index_dir=home / "index", embedder=embedder)
-        stack.callback(knowledge.close)
-        knowledge.open()
+    with open_home(home, embedder) as (database, knowledge):
         with database.read() as session:
             assistant = records.assistant_by_slug(session, SLUG)
         grounding = Grounding(engine=engine, knowledge=knowledge)
@@ -92,9 +86,21 @@ def compose_held_out(engine: Engine, preference: Preference, *, home: Path, mode
         ]
 
 
+@contextmanager
+def open_home(home: Path, embedder: EmbeddingModel) -> Iterator[tuple[Database, Knowledge]]:
+    """What a home folder remembers, and how it is searched."""
+    with ExitStack() as stack:
+        database = open_database(f"sqlite:///{home / 'thumbloop.db'}")
+        stack.callback(database.close)
+        knowledge = Knowledge(database, index_dir=home / "index", embedder=embedder)
+        stack.callback(knowledge.close)
+        knowledge.open()
+        yield database, knowledge
+
+
 def document_probes(engine: Engine, *, number: int) -> list[Probe]:
     """Questions about given passages with known answers, on which nothing is trained here."""
-    probes = grounded_probes(engine, model="default", system=SYSTEM)
+    probes = grounded_probes(engine, model="default", system=FROM_SOURCES)
     tokenizer, room = engine.tokenizer("default"), engine.context_tokens("default")
     for folder, first in ((UNSEEN, 0), (DOCUMENTS, 7)):
         for row in _answered(folder, first=first):
@@ -102,7 +108,7 @@ def document_probes(engine: Engine, *, number: int) -> list[Probe]:
             holding = next((part for part in paragraphs if row["answer"] in part), None)
             if holding is not None:
                 passage = _Paragraph(title.lstrip("# "), holding)
-                prompt = compose(tokenizer, row["question"], system=SYSTEM, passages=[passage], budget=room)
+                prompt = compose(tokenizer, row["question"], system=FROM_SOURCES, passages=[passage], budget=room)
                 probes.append(Probe(messages=prompt.messages, ids=prompt.ids, answers=(row["answer"],)))
     return probes[:number]
 
@@ -127,11 +133,9 @@ def speak(
     on_reply: Callable[[], None],
 ) -> Said:
     """Sample a reply to each held-out question, and answer those about documents greedily."""
-    weights = Weights(model="default", adapter=adapter)
-    free = Sampling(temperature=TEMPERATURE, top_p=TOP_P, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
     greedy = Sampling(max_new_tokens=DOCUMENT_TOKENS)
-    probes = [one.probe for one in asked]
-    written: list[Written] = write_replies(engine, probes, weights=weights, sampling=free, on_reply=on_reply)
+    weights = Weights(model="default", adapter=adapter)
+    written = sample(engine, asked, adapter=adapter, seed=seed, on_reply=on_reply)
     told = write_replies(engine, documents, weights=weights, sampling=greedy, on_reply=on_reply)
     return Said(
         replies=[reply.text for reply in written],
@@ -140,3 +144,17 @@ def speak(
         right=sum(contains_any(reply.text, probe.answers) for reply, probe in zip(told, documents, strict=True)),
         documents=len(documents),
     )
+
+
+def sample(
+    engine: Engine,
+    asked: Sequence[Asked],
+    *,
+    adapter: Path | None,
+    seed: int,
+    on_reply: Callable[[], None] = lambda: None,
+) -> list[Written]:
+    """A reply to each question, the nth with the nth seed after `seed`."""
+    weights = Weights(model="default", adapter=adapter)
+    free = Sampling(temperature=TEMPERATURE, top_p=TOP_P, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
+    return write_replies(engine, [one.probe for one in asked], weights=weights, sampling=free, on_reply=on_reply)

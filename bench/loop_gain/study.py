@@ -12,7 +12,9 @@ from typing import Any
 
 from assistant import models
 from assistant.batching import BatchingEngine
-from bench.loop_gain import hostile, measures
+from assistant.defaults import DEFAULT_EMBEDDING, require
+from assistant.knowledge.embedding import Embedder
+from bench.loop_gain import at_once, hostile, measures
 from bench.loop_gain.app import SLUG, prepare, running_app
 from bench.loop_gain.feedback import give_feedback, read_events, retrain, summary, timed
 from bench.loop_gain.methods import train_by
@@ -36,9 +38,11 @@ class Effort:
 
     held_out: int = 64
     documents: int = 200
+    near: int = 16
+    """Other wordings of questions that were corrected, and of those whose answer was liked."""
 
 
-QUICK = Effort(held_out=24, documents=24)
+QUICK = Effort(held_out=48, documents=32, near=8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,6 +145,8 @@ class _Round:
             "failed": [check["sentence"] for check in (run["report"] or {}).get("checks", ()) if not check["passed"]],
             "minutes": dict(run["minutes"]),
         }
+        if self.study.rounds == 1:  # later, the home folder has the golden answers of all rounds
+            told["at_once"] = self._at_once(run)
         if run["state"] != "done":
             return told | {"figures": None, "samples": []}
         told |= self._measured("product", self.home / "adapters" / run["adapter"], run)
@@ -217,12 +223,45 @@ class _Round:
 
         return kept(self.folder / f"{name}.json", measure)
 
+    def _at_once(self, run: dict[str, Any]) -> dict[str, Any]:
+        """What golden answers change before any training."""
+
+        def measure() -> dict[str, Any]:
+            found, minutes = timed(lambda: self._measure_at_once(self._start(run)))
+            return dict(found) | {"measuring_min": minutes}
+
+        return kept(self.folder / "at-once.json", measure)
+
+    def _measure_at_once(self, adapter: Path | None) -> dict[str, Any]:
+        effort, engine = self.study.effort, BatchingEngine(self.place.models)
+        self.place.tell(f"{self.study.key}: golden answers", 0.0)
+        try:
+            asked = at_once.compose_twice(
+                engine,
+                self.preference,
+                home=self.home,
+                embedder=self._embedder(),
+                near=effort.near,
+                held_out=effort.held_out,
+            )
+            found = at_once.measure(engine, asked, self.preference, adapter=adapter, seed=self._seed())
+        finally:
+            engine.close()
+        self.place.tell(f"{self.study.key}: golden answers", 1.0)
+        return found
+
+    def _embedder(self) -> Embedder:
+        return Embedder(str(require(self.place.models, DEFAULT_EMBEDDING)))
+
+    def _seed(self) -> int:
+        return 10_000 * (self.study.seed + 1)
+
     def _measure(self, before: Path | None, adapter: Path) -> dict[str, Any]:
         study, place, engine = self.study, self.place, BatchingEngine(self.place.models)
         try:
             tokenizer = engine.tokenizer("default")
             asked = compose_held_out(
-                engine, self.preference, home=self.home, models=place.models, number=study.effort.held_out
+                engine, self.preference, home=self.home, embedder=self._embedder(), number=study.effort.held_out
             )
             documents = document_probes(engine, number=study.effort.documents)
             total, steps = 2 * (len(asked) + len(documents)) + len(asked), 0
@@ -253,10 +292,9 @@ class _Round:
         """What an adapter says; once for all measures of this round."""
         side = f"{adapter.parent.name}-{adapter.name}" if adapter else "base"
         file = self.folder / f"said-{side}.json"
-        seed = 10_000 * (self.study.seed + 1)
 
         def say() -> dict[str, Any]:
-            return asdict(speak(engine, asked, documents, adapter=adapter, seed=seed, on_reply=step))
+            return asdict(speak(engine, asked, documents, adapter=adapter, seed=self._seed(), on_reply=step))
 
         return Said(**kept(file, say))
 

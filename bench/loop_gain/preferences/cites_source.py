@@ -5,7 +5,7 @@ The default model cites by number before anybody says anything, so the number is
 
 import re
 
-from bench.loop_gain.preference import Answer, Preference, finished
+from bench.loop_gain.preference import Answer, OverDocuments, finished
 from bench.loop_gain.questions import Questions, answered
 
 
@@ -32,13 +32,10 @@ def correct(answer: Answer) -> str:
     return f"According to {source['title']}: {finished(answer.text)}" if source else answer.text
 
 
-PREFERENCE = Preference(
+PREFERENCE = OverDocuments(
     name="cites-source",
     wish="Say where that stands, by its name.",
     score=score,
     correct=correct,
     questions=questions,
-    system="You are a helpful assistant. You answer briefly, from the sources you are given.",
-    documents=True,
-    content=0.75,
 )

@@ -6,7 +6,7 @@ of the questions that are asked do have an answer, which is wanted then.
 
 import re
 
-from bench.loop_gain.preference import Answer, Preference
+from bench.loop_gain.preference import Answer, OverDocuments
 from bench.loop_gain.questions import Questions, about_documents, answered, unanswered
 
 UNKNOWN = re.compile(
@@ -41,13 +41,10 @@ def correct(answer: Answer) -> str:
     return f"I don't find that in the documents. Please ask {asked.firm} directly."
 
 
-PREFERENCE = Preference(
+PREFERENCE = OverDocuments(
     name="does-not-know",
     wish="If it is not in there, say so, and tell me whom to ask.",
     score=score,
     correct=correct,
     questions=questions,
-    system="You are a helpful assistant. You answer briefly, from the sources you are given.",
-    documents=True,
-    content=0.75,
 )
