@@ -8,7 +8,7 @@ HOME_MODELS := $(or $(THUMBLOOP_HOME),data)/models
 TEST_MODELS := build/test-home/models
 PYTEST := $(PY) -m pytest
 
-.PHONY: run setup test lint types fast models browser loop e2e screenshots clean
+.PHONY: run setup test lint types fast models browser loop e2e bench-quick screenshots clean
 
 run: setup
 	@.venv/bin/thumbloop serve
@@ -43,6 +43,10 @@ browser: .venv/.dev test-models
 loop: .venv/.dev test-models
 	@echo "== the whole loop over HTTP"
 	@$(PYTEST) -m loop -v -s
+
+bench-quick: .venv/.dev test-models
+	@echo "== whether feedback makes the assistant better, the quick form"
+	@$(PY) -m bench.loop_gain --quick --preferences brevity --models $(TEST_MODELS)
 
 e2e: browser loop
 

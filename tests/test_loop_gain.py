@@ -7,10 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
+from typer.testing import CliRunner
 
 from assistant.adapters import check
 from assistant.fake_engine import FakeEngine
+from assistant.knowledge.fake_embedder import HashEmbedder
 from assistant.models import load_tokenizer
+from bench.loop_gain import __main__ as command
 from bench.loop_gain import hostile, measures, tables
 from bench.loop_gain.app import SLUG, App, prepare
 from bench.loop_gain.feedback import give_feedback, read_events, retrain, summary
@@ -26,6 +30,8 @@ from retrain.replies import Probe
 from tests.serving import ADMIN_PASSWORD, AppServer, serve_app
 from tests.tiny import save_tiny
 
+cli = typer.Typer()
+cli.command()(command.main)
 SOURCES = ({"n": 1, "title": "Corvane Ferry", "text": "The first boat leaves Corvane at 6:40."},)
 LONG = (
     "To sharpen a knife, hold the blade at an angle of approximately twenty degrees against the stone. Move it over "
@@ -249,6 +255,31 @@ def test_gain_counts_ties_half_and_its_interval_holds_it() -> None:
     assert measures.interval([0.0] * 9, [1.0] * 9) == (1.0, 1.0)
 
 
+def test_the_quick_form_fails_where_feedback_did_not_help() -> None:
+    figures = result()["figures"] | {"drift": 1.12}
+    assert measures.shortcomings(figures) == []
+    (unsure,) = measures.shortcomings(figures | {"gain": 0.6, "gain_low": 0.49, "gain_high": 0.7})
+    assert unsure == "the gain is 60% (49%–70%), which may be none"
+    (lost,) = measures.shortcomings(figures | {"documents_fall": 0.13})
+    assert lost == "documents fall is 0.13, and 0.10 is the most"
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [({"drift": 1.3}, "drift is 1.30"), ({"gain_low": 0.4}, "may be none"), (None, "nothing was learned: too few")],
+)
+def test_the_quick_command_exits_with_a_sentence_where_feedback_did_not_help(
+    told: dict[str, Any] | None, said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    made = result(error="too few", minutes={}, feedback={}, pairs={}, left_out={}, failed=[], samples=[])
+    made = made | {"state": "done" if told else "refused", "figures": told and made["figures"] | {"drift": 1.0} | told}
+    studied: list[Study] = []
+    monkeypatch.setattr(command, "run_study", lambda study, _place: studied.append(study) or made)
+    run = CliRunner().invoke(cli, ["--quick", "--models", str(tmp_path)])
+    assert run.exit_code == 1 and said in " ".join(run.stderr.split())
+    assert [(study.preference, study.stock) for study in studied] == [("brevity", False)]
+
+
 def said(*replies: str, right: int = 40) -> Said:
     return Said(replies=list(replies), tokens=9.0, ended=1.0, right=right, documents=50)
 
@@ -267,7 +298,7 @@ def test_figures_tell_gain_from_damage() -> None:
 
 def test_both_sides_answer_the_same_prompts_with_the_same_seeds(tmp_path: Path) -> None:
     engine, persona = FakeEngine(), preferences()["persona"]
-    held_out = compose_held_out(engine, persona, home=tmp_path, models=tmp_path, number=3)
+    held_out = compose_held_out(engine, persona, home=tmp_path, embedder=HashEmbedder(), number=3)
     documents = document_probes(engine, number=1000)
     assert len(documents) >= 80 and all(probe.answers for probe in documents)
     asked_about = " ".join(probe.messages[-1]["content"] for probe in documents)
@@ -314,21 +345,51 @@ def result(**more: Any) -> dict[str, Any]:
         gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, score_before=0.2, score_after=0.8, drift=1.2,
         perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80, tokens_after=30,
     )  # fmt: skip
-    return {"name": "x", "state": "done", "error": "", "verdict": {"passed": True}, "figures": asdict(figures), **more}
+    told = {"figures": asdict(figures) | {"kept": figures.kept}, "verdict": {"passed": True}}
+    return {"name": "x", "study": asdict(Study(preference="x")), "state": "done", "error": "", **told, **more}
 
 
 def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: Path) -> None:
     rows = tables.rows(
-        [result(stock=result()), {"name": "y", "rounds": [result(), result(figures=None, state="refused")]}]
+        [
+            result(stock=result()),
+            result(study=asdict(Study(preference="y")), rounds=[result(), result(figures=None, state="refused")]),
+        ]
     )
     assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
     cells = tables.cells(rows[0])
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
-    assert cells[1] == "90%" and cells[5] == "1.20 !" and cells[-1] == "passed"
-    assert tables.cells(rows[3])[1] == "50%"
-    assert tables.rows([result(pushed=2.0)])[0].verdict == "passed, the pushed phrase in 2 replies"
+    assert cells[2] == "90%" and cells[6] == "1.20 !"
+    assert tables.cells(rows[3])[2] == "50%"
+    assert tables.rows([result(pushed=2.0)])[0].verdict == "passed wrongly, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")
     assert (tmp_path / "t.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_studies_of_a_table_are_called_by_what_they_differ_in() -> None:
+    made = tables.studies(6, names=["brevity"], events=[], seeds=2, base=Study(preference=""))
+    rows = tables.rows([result(study=asdict(study)) for study in made])
+    assert [row.label for row in rows][:3] == ["brevity, seed 0", "brevity, liar, seed 0", "brevity, pushers, seed 0"]
+    (alone,) = tables.rows([result(study=asdict(made[1]))])
+    assert alone.label == "brevity"
+
+
+@pytest.mark.parametrize(
+    ("gain", "kept", "passed", "verdict"),
+    [
+        ((0.6, 0.9), True, True, "passed rightly"),
+        ((0.6, 0.9), True, False, "rejected wrongly"),
+        ((0.6, 0.9), False, True, "passed wrongly"),
+        ((0.6, 0.9), False, False, "rejected rightly"),
+        ((0.2, 0.5), True, True, "passed wrongly"),
+        ((0.4, 0.7), True, True, "passed unsure"),
+    ],
+)
+def test_tables_hold_the_gates_verdict_against_the_true_gain(
+    gain: tuple[float, float], kept: bool, passed: bool, verdict: str
+) -> None:
+    figures = result()["figures"] | dict(zip(("gain_low", "gain_high"), gain, strict=True)) | {"kept": kept}
+    assert tables.rows([result(figures=figures, verdict={"passed": passed})])[0].verdict == verdict
 
 
 @pytest.mark.parametrize("number", tables.TITLES)

@@ -1,6 +1,6 @@
 """Whether feedback makes the assistant better, measured through the running product.
 
-    python -m bench.loop_gain --quick --preferences brevity
+    python -m bench.loop_gain --quick --preferences brevity     (`make bench-quick`; fails where feedback does not help)
     python -m bench.loop_gain --table 1 --work FOLDER [--models FOLDER] [--seeds 3]
 
 Simulated people (`people.py`) with one preference (`preferences/`) chat with a running app and give feedback through
@@ -11,6 +11,7 @@ row, 6 people who mean harm. With `--work`, what was interrupted goes on where i
 
 import json
 import sys
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
@@ -23,8 +24,8 @@ from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from assistant.errors import BadInput, ThumbloopError
-from bench.loop_gain import tables
-from bench.loop_gain.measures import WANTED, WANTED_OF_EACH
+from bench.loop_gain import at_once, tables
+from bench.loop_gain.measures import WANTED, WANTED_OF_EACH, shortcomings
 from bench.loop_gain.preferences import preferences
 from bench.loop_gain.study import QUICK, Place, Study, run_study
 from bench.options import Models, models_folder
@@ -41,7 +42,9 @@ def main(
     ] = None,
     events: Annotated[list[int] | None, typer.Option(help="So many pieces of feedback; may be repeated.")] = None,
     seeds: Annotated[int, typer.Option(help="So many times, each with other people.", min=1)] = 1,
-    quick: Annotated[bool, typer.Option("--quick", help="Little feedback, few questions: minutes.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Little feedback, few questions: minutes. Fails if it did not help.")
+    ] = False,
     models: Models = None,
     work: Annotated[Path | None, typer.Option(help="Work here, and go on with what is there.")] = None,
     out: Annotated[Path | None, typer.Option(help="Where JSON and pictures go.")] = None,
@@ -68,6 +71,8 @@ def main(
                     if target is not None:
                         _write(number, results, target, complete=len(results) == len(made))
                 _print(number, results)
+                if quick:
+                    _require_gain(results)
     except ThumbloopError as exc:
         console.print(str(exc), style="red", highlight=False)
         raise typer.Exit(1) from exc
@@ -122,15 +127,39 @@ def _print(number: int, results: list[dict[str, Any]]) -> None:
             f"Gain {fmean(gains):.0%} on average (wanted: {WANTED:.0%}), "
             f"{min(gains):.0%} at least (wanted: {WANTED_OF_EACH:.0%})."
         )
+    verdicts = Counter(row.verdict.partition(",")[0] for row in tables.rows(results) if row.verdict)
+    lines.append(f"The gate: {', '.join(f'{times} {verdict}' for verdict, times in sorted(verdicts.items()))}.")
     for result in results:
         for told in result.get("rounds", [result]):
             spent = ", ".join(f"{name} {value}" for name, value in told["minutes"].items())
             lines += ["", f"{result['name']}: {told['feedback']}; {told['pairs']}, left out {told['left_out']}"]
-            lines += [f"  minutes: {spent}, measuring {told.get('measuring_min', 0)}", *_failed(told)]
+            lines += [f"  minutes: {spent}, measuring {told.get('measuring_min', 0)}", *_at_once(told), *_failed(told)]
             for sample in told["samples"][:3]:
                 lines += [f"  > {sample['question']}", f"    before: {sample['before']!r}"]
                 lines += [f"    after:  {sample['after']!r}"]
     sys.stdout.write("\n".join(lines) + "\n")
+
+
+def _require_gain(results: list[dict[str, Any]]) -> None:
+    """Raise `ThumbloopError` if feedback did not help in one of the studies, or did harm."""
+    wrong = []
+    for result in results:
+        for told in result.get("rounds", [result]):
+            found = shortcomings(told["figures"]) if told["figures"] else [f"nothing was learned: {told['error']}"]
+            wrong += [f"{result['name']}: {', '.join(found)}."] if found else []
+    if wrong:
+        raise ThumbloopError(f"Feedback did not make the assistant better as it should. {' '.join(wrong)}")
+
+
+def _at_once(told: dict[str, Any]) -> list[str]:
+    """What golden answers did before any training, by kind of question."""
+    found = {kind: told.get("at_once", {}).get(kind, {}) for kind in at_once.KINDS}
+    return [
+        f"  at once: {kind}: {each['changed']} of {each['asked']} prompts changed, "
+        f"gain {each['gain']:.0%} ({each['gain_low']:.0%}–{each['gain_high']:.0%})"
+        for kind, each in found.items()
+        if each.get("asked")
+    ]
 
 
 def _failed(told: dict[str, Any]) -> list[str]:

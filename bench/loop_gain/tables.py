@@ -4,10 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from assistant.tables import GoldenKind
+from bench.loop_gain.at_once import HELD_OUT
 from bench.loop_gain.measures import LIMITS
 from bench.loop_gain.methods import METHODS
 from bench.loop_gain.people import Signal
-from bench.loop_gain.study import HARM, Study
+from bench.loop_gain.study import HARM, QUICK, Study
 
 TITLES = {
     1: "Every preference, beside plain TRL",
@@ -17,9 +19,14 @@ TITLES = {
     5: "Round after round",
     6: "Among people who mean harm",
 }
+PLAIN_TRL = "plain TRL"
+DIFFERING = {"events": "{} pieces", "signals": "{}", "method": "{}", "harm": "{}", "seed": "seed {}"}
+"""By what studies of a table may differ, in words."""
 TWO = ("brevity", "follow-up")
 ROUNDS = 5
-HEADINGS = tuple("study|gain|95%|at best|score|drift|perplexity|distinct-2|documents|tokens|gate".split("|"))
+HEADINGS = tuple(
+    "study|at once, near / new|gain|95%|at best|score|drift|perplexity|distinct-2|documents|tokens|gate".split("|")
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +52,7 @@ def studies(table: int, *, names: Sequence[str], events: Sequence[int], seeds: i
         for seed in range(seeds)
     ]
     if table == 1:
-        return [replace(study, stock=True) for study in made]
+        return [replace(study, stock=study.effort != QUICK) for study in made]
     if table == 3:
         return [replace(study, signals=signal.value) for study in made for signal in Signal]
     if table == 4:
@@ -60,25 +67,38 @@ def studies(table: int, *, names: Sequence[str], events: Sequence[int], seeds: i
 def rows(results: Sequence[dict[str, Any]]) -> list[Row]:
     """The lines that results give: the product's, plain TRL's below it, each round's."""
     found = []
-    for result in results:
-        for told in result.get("rounds", [result]):
-            number = result.get("rounds", [told]).index(told) + 1
-            label = result["name"] + (f", round {number}" if "rounds" in result else "")
+    for result, name in zip(results, _labels(results), strict=True):
+        for number, told in enumerate(result.get("rounds", [result]), 1):
+            label = name + (f", round {number}" if "rounds" in result else "")
             found.append(Row(label=label, told=told, verdict=_verdict(told)))
             if told.get("since_start"):
                 found.append(Row(label=f"{label}, since the first", told=told["since_start"], verdict=""))
             if told.get("stock"):
-                found.append(Row(label=f"{label}, plain TRL", told=told["stock"], verdict=""))
+                found.append(Row(label=f"{label}, {PLAIN_TRL}", told=told["stock"], verdict=""))
     return found
+
+
+def _labels(results: Sequence[dict[str, Any]]) -> list[str]:
+    """What each study is called in a table: its preference, and that by which it differs from others there."""
+    studies_of_all = [result["study"] for result in results]
+    differing = [name for name in DIFFERING if len({study[name] for study in studies_of_all}) > 1]
+    return [
+        ", ".join(
+            [study["preference"], *(DIFFERING[name].format(study[name]) for name in differing if study[name] != "")]
+        )
+        for study in studies_of_all
+    ]
 
 
 def cells(row: Row) -> list[str]:
     """A row in words; a figure beyond its limit has a mark."""
     figures = row.told.get("figures")
+    at_once = _at_once(row.told.get("at_once", {}))
     if not figures:
-        return [row.label, "50%", *[""] * (len(HEADINGS) - 3), row.verdict]
+        return [row.label, at_once, "50%", *[""] * (len(HEADINGS) - 4), row.verdict]
     return [
         row.label,
+        at_once,
         f"{figures['gain']:.0%}",
         f"{figures['gain_low']:.0%}–{figures['gain_high']:.0%}",
         f"{figures['ceiling']:.0%}",
@@ -101,8 +121,27 @@ def _mark(figures: dict[str, Any], name: str) -> str:
     return " !" if figures[name] > LIMITS[name] else ""
 
 
+def _at_once(told: dict[str, Any]) -> str:
+    """The gain by golden answers, on other wordings of corrected questions and on new ones."""
+    gains = [told.get(kind, {}).get("gain") for kind in (GoldenKind.corrected, HELD_OUT)]
+    return " / ".join("–" if gain is None else f"{gain:.0%}" for gain in gains) if told else ""
+
+
+def deserves(figures: dict[str, Any]) -> bool | None:
+    """Whether what was trained ought to go live: clearly better, and within all limits; none where that is not clear.
+
+    This is what the gate should say. It sees neither the people's taste nor the questions that are asked here.
+    """
+    if not figures["kept"] or figures["gain_high"] <= 0.5:
+        return False
+    return True if figures["gain_low"] > 0.5 else None
+
+
 def _verdict(told: dict[str, Any]) -> str:
     if told["state"] != "done":
         return f"{told['state']}: {told['error']}"
-    verdict = "passed" if (told.get("verdict") or {}).get("passed") else "rejected"
+    passed = bool((told.get("verdict") or {}).get("passed"))
+    deserved = deserves(told["figures"])
+    how = "unsure" if deserved is None else "rightly" if deserved is passed else "wrongly"
+    verdict = f"{'passed' if passed else 'rejected'} {how}"
     return f"{verdict}, the pushed phrase in {told['pushed']:.0f} replies" if told.get("pushed") else verdict
