@@ -1,11 +1,13 @@
 """Calibrates the gate: real training runs whose worth is known, put to it, with what the models say.
 
-    python -m bench.gate [--models FOLDER] [--model NAME] [--work FOLDER] [--recipes wrecked clean] [--pairs 140]
+    python -m bench.gate [--home FOLDER] [--models FOLDER] [--work FOLDER] [--runs flipped sane-0] [--pairs 140]
 
-A simulated rater (`bench/preferences.py`) likes answers of about 25 words. Every recipe trains on the same pairs (a
-fifth of them is held out) and is put to the gate at two temperatures and two seeds. What ought to be rejected must be,
-and what is clean must pass, or the limits in `retrain/verdict.py` are wrong. `--work` keeps samples and runs, so that
-an interrupted run goes on.
+The runs are those of `bench/planted.py`: planted bad ones, and sane ones with different seeds. They learn from what
+people said in the home folder of a study of `bench/loop_gain`, or from a simulated rater of samples
+(`bench/preferences.py`), who likes answers of about 25 words; a fifth of the pairs is held out. What ought to be
+rejected must be, and what is sane must pass, or the limits in `retrain/verdict.py` are wrong. Poison is kept out by the
+rules of `feedback/phrases.py`; only if they fail it is trained on. With `--work`, what is done is not done again, and
+the JSON has all runs that are there.
 """
 
 import argparse
@@ -20,163 +22,211 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from assistant import adapters, models
+from assistant import adapters, models, records
 from assistant.batching import BatchingEngine
+from assistant.database import open_database
+from bench.loop_gain.app import SLUG
+from bench.planted import KNOWN, Known, as_evidence, poison, pushed_pairs
 from bench.preferences import SYSTEM, rate, sample
-from feedback.pairs import PairSet
-from retrain.dataset import REPORT, TRAIN, freeze, read
+from feedback.evidence import Evidence, gather
+from feedback.pairs import PairSet, build_pairs
+from retrain.dataset import HELD_OUT, REPORT, TRAIN, freeze, read, write
 from retrain.gate import Effort, Subject, examine, judged
-from retrain.recipe import Recipe
 from retrain.training import Step, train
 from retrain.verdict import Measures
 
 OUT = Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json"
 SETTINGS = {"0.8": (0.8, 0.95, 0), "0.8 again": (0.8, 0.95, 1_000_000), "0.3": (0.3, 0.9, 0)}
 """Temperature, top_p and seed. The same with another seed shows the noise; 0.3 is an assistant's default."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Known:
-    """A recipe, and whether what it makes may go live."""
-
-    recipe: Recipe
-    good: bool
-
-
-RECIPES = {
-    "wrecked": Known(recipe=Recipe(learning_rate=4e-4, loss_types=("sigmoid",), loss_weights=(1.0,)), good=False),
-    "persona": Known(
-        recipe=Recipe(learning_rate=2e-4, beta=0.5, loss_types=("sigmoid",), loss_weights=(1.0,)), good=False
-    ),
-    "clean": Known(
-        recipe=Recipe(learning_rate=2e-4, loss_types=("sigmoid", "sft"), loss_weights=(1.0, 1.0)), good=True
-    ),
-}
+DONE = "run.json"
+ONE_VOICE = 1
+"""So many pairs with a pushed phrase may stay: what several push counts once."""
 console = Console()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """What all runs begin with: what people said, and of which model with which adapter (none: the base model)."""
+
+    evidence: Evidence
+    model: str
+    start: Path | None
+    system: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Place:
+    """Where runs are made, of how many pairs at most, with how many prompts of each kind put to the gate."""
+
+    work: Path
+    pairs: int
+    effort: int
+    progress: Progress
+
+
 def main() -> None:
-    """Sample, rate, train, examine; print a table and write the JSON. Fails if the gate judges a run wrongly."""
+    """Make the runs, put them to the gate, print a table and write the JSON. Fails if the gate judges one wrongly."""
     options = _options()
-    model = models.resolve(options.models, options.model)
     with TemporaryDirectory() as temporary, Progress(console=console) as progress:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        samples = sample(work / "samples.json", model, progress)
-        pairs = rate(samples)[: options.pairs]
-        found: dict[str, Any] = {}
-        for name in options.recipes:
-            folder = work / name
-            folder.mkdir(exist_ok=True)
-            counts = freeze(PairSet(tuple(pairs), (), {}), folder, method="dpo", seed=0)
-            figures = _train(folder, name, model, progress)
-            reports = {
-                label: _examine(folder, f"{name} at {label}", model, label, options.effort, progress)
-                for label in SETTINGS
-            }
-            del reports["0.8 again"]["examples"]  # its figures are what it is for
-            found[name] = {
-                "recipe": asdict(RECIPES[name].recipe),
-                "good": RECIPES[name].good,
-                "pairs": {key: counts[key] for key in ("train", "held_out")},
-                "training": figures,
-                "reports": reports,
-            }
+        place = Place(work=work, pairs=options.pairs, effort=options.effort, progress=progress)
+        source = _of_home(options) if options.home else _of_samples(options, work, progress)
+        found = {
+            name: make(name, known, source=source, place=place)
+            for name, known in KNOWN.items()
+            if name in options.runs or (work / name / DONE).exists()
+        }
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     _print(found)
-    wrong = [
-        f"{name} at {label}"
-        for name, run in found.items()
-        for label, report in run["reports"].items()
-        if report["verdict"]["passed"] is not run["good"]
-    ]
+    wrong = [name for name, run in found.items() if wrongly_judged(run)]
     if wrong:
         sys.exit(f"The gate is wrong about {', '.join(wrong)}.")
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--home", type=Path, help="learn from what people said in this home folder of bench/loop_gain")
     parser.add_argument("--models", type=Path, default=Path("data/models"), help="folder with the default models")
     parser.add_argument("--model", default="default", help="another model: a folder or a hub id")
     parser.add_argument("--work", type=Path, help="keep samples and runs here, and go on from what is there")
-    parser.add_argument("--recipes", nargs="+", choices=RECIPES, default=["wrecked", "clean"])
+    parser.add_argument("--runs", nargs="+", choices=KNOWN, default=list(KNOWN), help="only these; default: all")
     parser.add_argument("--pairs", type=int, default=140, help="at most so many, a fifth of which is held out")
     parser.add_argument("--effort", type=int, default=24, help="prompts of each kind put to the gate")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
 
 
-def _train(folder: Path, name: str, model: str, progress: Progress) -> dict[str, Any]:
-    """Train by a recipe, with a manifest as a run's worker writes it; what is there already is not done again."""
-    done = folder / "training.json"
-    if done.exists():
-        return dict(json.loads(done.read_text(encoding="utf-8")))
-    task = progress.add_task(f"Training {name}", total=None)
+def _of_home(options: argparse.Namespace) -> Source:
+    database = open_database(f"sqlite:///{options.home / 'thumbloop.db'}")
+    try:
+        with database.read() as session:
+            assistant = records.assistant_by_slug(session, SLUG)
+            evidence = gather(session, assistant.id)
+    finally:
+        database.close()
+    return Source(
+        evidence=evidence,
+        model=models.resolve(options.models, options.model),
+        start=options.home / "adapters" / assistant.adapter if assistant.adapter else None,
+        system=assistant.system_prompt,
+    )
+
+
+def _of_samples(options: argparse.Namespace, work: Path, progress: Progress) -> Source:
+    model = models.resolve(options.models, options.model)
+    pairs = rate(sample(work / "samples.json", model, progress))
+    return Source(evidence=as_evidence(pairs), model=model, start=None, system=SYSTEM)
+
+
+def make(name: str, known: Known, *, source: Source, place: Place) -> dict[str, Any]:
+    """Make a run and put it to the gate, as far as that is not done; what became of it."""
+    kept = place.work / name / DONE
+    if not kept.exists():
+        kept.parent.mkdir(exist_ok=True)
+        kept.write_text(json.dumps(_run(name, known, source=source, place=place)), encoding="utf-8")
+    run: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
+    settings = () if run["kept_out"] else known.settings
+    run["reports"] = {each: _examine(name, known, each, source=source, place=place) for each in settings}
+    run["reports"].get("0.8 again", {}).pop("examples", None)  # its figures are what it is for
+    return run
+
+
+def _run(name: str, known: Known, *, source: Source, place: Place) -> dict[str, Any]:
+    """Plant what is planted and train, unless the rules of feedback keep it out."""
+    folder = place.work / name
+    built = build_pairs(poison(source.evidence) if known.poisoned else source.evidence)
+    pushed = pushed_pairs(built)
+    run = {"good": known.good, "recipe": asdict(known.recipe), "bounded": known.bounded, "left_out": built.left_out}
+    if known.poisoned and pushed <= ONE_VOICE:
+        return run | {"kept_out": True, "pushed_pairs": pushed}
+    held_out = freeze(PairSet(built.pairs[: place.pairs], ()), folder, method="dpo", seed=known.recipe.seed)["held_out"]
+    write(folder / TRAIN, known.plant(read(folder / TRAIN)))
+    figures = _train(name, known, source=source, place=place)
+    return run | {"kept_out": False, "pairs": {"train": figures["rows"], "held_out": held_out}, "training": figures}
+
+
+def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str, Any]:
+    """Train by a recipe, with a manifest as a run's worker writes it."""
+    folder, task = place.work / name, place.progress.add_task(f"Training {name}", total=None)
     last: list[Step] = []
 
     def on_step(step: Step) -> None:
         last[:] = [step]
-        progress.update(task, completed=step.step, total=step.of)
+        place.progress.update(task, completed=step.step, total=step.of)
 
     figures = train(
         method="dpo",
-        model=model,
-        parent=None,
+        model=source.model,
+        parent=source.start,
         rows=read(folder / TRAIN),
-        recipe=RECIPES[name].recipe,
+        held_out=read(folder / HELD_OUT) if known.bounded else (),
+        recipe=known.recipe,
         folder=folder / "adapter",
         on_step=on_step,
     )
-    adapters.name_weights(folder / "adapter", id=name, parent=None, model=model, model_name="default", run=name)
-    figures = {**figures, "last_step": asdict(last[-1])}
-    done.write_text(json.dumps(figures), encoding="utf-8")
-    return figures
+    parent = source.start.name if source.start else None
+    adapters.name_weights(
+        folder / "adapter", id=name, parent=parent, model=source.model, model_name="default", run=name
+    )
+    return {**figures, "last_step": asdict(last[-1])}
 
 
-def _examine(folder: Path, title: str, model: str, label: str, effort: int, progress: Progress) -> dict[str, Any]:
+def _examine(name: str, known: Known, setting: str, *, source: Source, place: Place) -> dict[str, Any]:
     """Put an adapter to the gate; the report, on figures from its file if it is there."""
-    kept = folder / f"report at {label}.json"
+    folder, progress = place.work / name, place.progress
+    kept = folder / f"report at {setting}.json"
     if kept.exists():  # by the limits of today
         stored: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return stored | judged(Measures.of(stored["measures"]))
-    temperature, top_p, seed = SETTINGS[label]
+    temperature, top_p, seed = SETTINGS[setting]
     subject = Subject(
-        model=model,
+        model=source.model,
         candidate=folder / "adapter",
-        active=None,
-        system=SYSTEM,
+        active=source.start,
+        system=source.system,
         temperature=temperature,
         top_p=top_p,
-        seed=seed,
+        seed=seed + 10_000 * known.recipe.seed,
     )
-    task = progress.add_task(f"Examining {title}", total=1.0)
+    task = progress.add_task(f"Examining {name} at {setting}", total=1.0)
+    each = place.effort
     report = examine(
         folder,
         subject,
         engine=BatchingEngine(folder),
         on_progress=lambda share: progress.update(task, completed=share),
-        effort=Effort(held_out_prompts=effort, neutral_prompts=effort, grounded_prompts=effort),
+        effort=Effort(held_out_prompts=each, neutral_prompts=each, grounded_prompts=each),
     )
     (folder / REPORT).rename(kept)
     return report
 
 
+def wrongly_judged(run: dict[str, Any]) -> bool:
+    """Whether what must not go live passed somewhere, or what should go live did not."""
+    return any(report["verdict"]["passed"] is not run["good"] for report in run["reports"].values())
+
+
 def _print(found: dict[str, Any]) -> None:
-    table = Table("recipe", "passed", "fluency", "variety", "alike", "repeats", "tokens", "grounded", "held out")
+    table = Table("run", "passed", "should", "fluency", "95%", "variety", "alike", "tokens", "grounded", "held out")
     for name, run in found.items():
+        if run["kept_out"]:
+            table.add_row(name, "kept out", "no", *[""] * 7)
         for label, report in run["reports"].items():
             figures = {check["name"]: check["figure"] for check in report["checks"]}
-            held_out = report["measures"]["held_out"]
+            measures = report["measures"]
+            held_out = measures["held_out"]
             table.add_row(
                 f"{name} at {label}",
                 "yes" if report["verdict"]["passed"] else "no",
+                "yes" if run["good"] else "no",
                 f"{figures['fluency']:.2f}",
+                "–".join(f"{bound:.2f}" for bound in measures["fluency"] or ()),
                 f"{figures['variety']:.2f}",
                 f"{figures['sameness']:.2f}",
-                f"{figures['repetition']:.2f}",
-                f"{figures['not too short']:.0f}",
-                f"{figures['answers from sources']:.0f}",
+                f"{measures['candidate']['tokens']:.0f}",
+                f"{measures['candidate']['grounded']:.0f}",
                 f"{held_out['preferred']}/{held_out['pairs']}",
             )
     console.print(table)

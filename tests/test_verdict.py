@@ -109,8 +109,7 @@ def test_a_report_reads_as_sentences_with_figures() -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["wrecked", "clean"])
-@pytest.mark.parametrize("setting", ["0.8", "0.8 again", "0.3"])
+@pytest.mark.parametrize(("name", "setting"), [(name, setting) for name in RUNS for setting in RUNS[name]["reports"]])
 def test_the_limits_tell_real_runs_apart(name: str, setting: str) -> None:
     run = RUNS[name]
     verdict = judge(Measures.of(run["reports"][setting]["measures"]))
