@@ -86,7 +86,7 @@ def test_without_golden_answers_nothing_is_asked(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path / 'thumbloop.db'}")
     database.migrate()
     with database.write() as session:
-        records.create_assistant(session, slug=SLUG, name="Bench", model="default", system_prompt="")
+        records.create_assistant(session, slug=SLUG, name="Bench", model="default", system_prompt="Be brief.")
     database.close()
     engine, brevity = FakeEngine(), preferences()["brevity"]
     asked = compose_twice(engine, brevity, home=tmp_path, embedder=HashEmbedder(), near=5, held_out=5)
