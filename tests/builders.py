@@ -13,6 +13,8 @@ from assistant.database import Database, new_id, open_database
 from assistant.prompt import SOURCES_HEADER, ChatMessage
 from assistant.tables import Assistant, Conversation, Message, Reply, ReplyState, Role
 
+Answered = tuple[Assistant, Message, Message]
+
 
 def new_database(folder: Path) -> Database:
     """A migrated database in a folder."""
@@ -83,6 +85,15 @@ def add_turn(
     session.add(_made(assistant, reply.id, prompt, sources, adapter, state))
     session.flush()
     return reply
+
+
+def answered_twice(database: Database, *, second: str = "Ask a gardener!", sources: Sequence[str] = ()) -> Answered:
+    """An assistant, and two answers to one question of ann's."""
+    question = "When do I prune roses?"
+    with database.write() as session:
+        assistant = add_assistant(session)
+        first = add_turn(session, assistant, question, "In late winter.", sources=sources)
+        return assistant, first, add_turn(session, assistant, question, second, sources=sources, again=first)
 
 
 def _prompt(assistant: Assistant, question: str, sources: Sequence[str]) -> list[ChatMessage]:

@@ -3,7 +3,6 @@
 Rows and scripted replies only; nothing is trained. For tests of whole pages, for pictures of them and for timings.
 """
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -20,6 +19,7 @@ from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback.tables import Comparison, Correction, Rating, Value
 from retrain.tables import Adapter, AdapterState, Promotion, Run, RunState
 from tests.builders import add_turn
+from tests.pages import run_that_told
 from tests.serving import AppServer
 from ui import endpoints
 from ui.services import Services
@@ -273,7 +273,7 @@ def _report(*, against: str | None) -> dict[str, Any]:
 
 
 def _run_under_way(services: Services, *, now: datetime) -> None:
-    """A run that another machine supervises, so that nothing here takes it up; it has come two thirds of the way."""
+    """A run that has come two thirds of the way."""
     told = [
         {
             "at": (now - timedelta(seconds=6.5 * (40 - step))).isoformat(),
@@ -289,22 +289,12 @@ def _run_under_way(services: Services, *, now: datetime) -> None:
         }
         for step in range(1, 41)
     ]
-    with services.database.write() as session:
-        run = Run(
-            assistant_id=records.assistant_by_slug(session, "default").id,
-            state=RunState.training,
-            method="dpo",
-            asked_by="admin",
-            counts={"train": 43, "held_out": 11},
-            progress=told[-1],
-            lease_owner="another-machine:1:1",
-            lease_until=datetime(2999, 1, 1, tzinfo=UTC),
-            created_at=now - timedelta(minutes=5),
-            started_at=now - timedelta(minutes=4),
-        )
-        session.add(run)
-    folder = services.runs.folder(run.id)
-    folder.mkdir(parents=True)
-    (folder / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
     lines = ("read 54 pairs", "loaded the model", "training from default-v2, 60 steps")
-    (folder / "worker.log").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    run_that_told(
+        services,
+        told,
+        log="\n".join(lines) + "\n",
+        counts={"train": 43, "held_out": 11},
+        created_at=now - timedelta(minutes=5),
+        started_at=now - timedelta(minutes=4),
+    )

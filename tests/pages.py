@@ -73,24 +73,29 @@ SAID = (
 
 def a_run_elsewhere(services: Services) -> str:
     """A run that goes, supervised by another machine, at step 3 of 10; its id."""
+    told: list[dict[str, Any]] = [{"at": BEGAN.isoformat(), "state": "training"}]
+    told += [_step(step, 10) for step in (1, 2, 3)]
+    return run_that_told(services, told, log="<loading> the model\n", counts={"train": 20, "held_out": 5})
+
+
+def run_that_told(services: Services, told: list[dict[str, Any]], *, log: str, **columns: Any) -> str:
+    """A run that another machine supervises, so that nothing here takes it up, and that told this so far; its id."""
     with services.database.write() as session:
         run = Run(
             assistant_id=records.assistant_by_slug(session, "default").id,
             state=RunState.training,
             method="dpo",
             asked_by="admin",
-            counts={"train": 20, "held_out": 5},
+            progress=told[-1],
             lease_owner="another-machine:1:1",
             lease_until=datetime(2999, 1, 1, tzinfo=UTC),
+            **columns,
         )
-        told: list[dict[str, Any]] = [{"at": BEGAN.isoformat(), "state": "training"}]
-        told += [_step(step, 10) for step in (1, 2, 3)]
-        run.progress = told[-1]
         session.add(run)
     folder = services.runs.folder(run.id)
     folder.mkdir(parents=True)
-    (folder / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told))
-    (folder / "worker.log").write_text("<loading> the model\n")
+    (folder / "progress.jsonl").write_text("".join(json.dumps(line) + "\n" for line in told), encoding="utf-8")
+    (folder / "worker.log").write_text(log, encoding="utf-8")
     return run.id
 
 

@@ -2,30 +2,20 @@ import pytest
 
 from assistant.database import Database
 from assistant.records import delete_conversation
-from assistant.tables import Assistant, Message, Reply, ReplyState
+from assistant.tables import Reply, ReplyState
 from feedback.evidence import Choice, CorrectedText, Evidence, Thumb, gather
 from feedback.pairs import build_pairs
 from feedback.ratings import compare, correct, forget, rate
 from feedback.tables import Rating, Value
-from tests.builders import add_assistant, add_turn
+from tests.builders import Answered, add_assistant, add_turn, answered_twice
 
 
 @pytest.fixture
-def garden(database: Database) -> tuple[Assistant, Message, Message]:
-    """An assistant, and two answers to one question of ann's."""
-    with database.write() as session:
-        assistant = add_assistant(session)
-        first = add_turn(session, assistant, "When do I prune roses?", "In late winter.", sources=["Prune in winter."])
-        second = add_turn(
-            session, assistant, "When do I prune roses?", "Ask a gardener!", sources=["Prune in winter."], again=first
-        )
-    return assistant, first, second
+def garden(database: Database) -> Answered:
+    return answered_twice(database, sources=["Prune in winter."])
 
 
-Garden = tuple[Assistant, Message, Message]
-
-
-def test_an_answer_is_as_the_model_was_asked_and_as_it_answered(database: Database, garden: Garden) -> None:
+def test_an_answer_is_as_the_model_was_asked_and_as_it_answered(database: Database, garden: Answered) -> None:
     assistant, first, _ = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="up")
@@ -37,10 +27,9 @@ def test_an_answer_is_as_the_model_was_asked_and_as_it_answered(database: Databa
     assert answer.prompt == tuple(made.prompt)
     assert "Prune in winter." in answer.prompt[-1]["content"]
     assert (answer.text, answer.adapter, answer.finished) == ("In late winter.", "default-v1", True)
-    assert answer.sources == (made.sources[0]["chunk"],)
 
 
-def test_only_the_last_word_counts(database: Database, garden: Garden) -> None:
+def test_only_the_last_word_counts(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         for value in ("up", "down", "up"):
@@ -57,7 +46,7 @@ def test_only_the_last_word_counts(database: Database, garden: Garden) -> None:
     assert evidence.choices == (Choice(2, second.id, first.id, "ann"),)
 
 
-def test_what_is_taken_back_or_forgotten_is_no_evidence(database: Database, garden: Garden) -> None:
+def test_what_is_taken_back_or_forgotten_is_no_evidence(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="up")
@@ -74,7 +63,7 @@ def test_what_is_taken_back_or_forgotten_is_no_evidence(database: Database, gard
         assert gather(session, assistant.id) == Evidence()
 
 
-def test_what_is_deleted_is_no_evidence(database: Database, garden: Garden) -> None:
+def test_what_is_deleted_is_no_evidence(database: Database, garden: Answered) -> None:
     assistant, first, _ = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="up")
@@ -83,14 +72,14 @@ def test_what_is_deleted_is_no_evidence(database: Database, garden: Garden) -> N
         assert gather(session, assistant.id) == Evidence()
 
 
-def test_a_tie_is_evidence(database: Database, garden: Garden) -> None:
+def test_a_tie_is_evidence(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         compare(session, first.id, second.id, rater="ann", outcome="tie")
         assert gather(session, assistant.id).choices == (Choice(1, first.id, second.id, "ann", tie=True),)
 
 
-def test_evidence_is_of_one_assistant(database: Database, garden: Garden) -> None:
+def test_evidence_is_of_one_assistant(database: Database, garden: Answered) -> None:
     _, first, _ = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="up")

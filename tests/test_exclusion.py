@@ -4,7 +4,7 @@ from sqlmodel import select
 from assistant.database import Database
 from assistant.errors import BadInput, NotFound
 from assistant.records import delete_conversation
-from assistant.tables import Assistant, GoldenAnswer, Message
+from assistant.tables import Assistant, GoldenAnswer
 from feedback.evidence import gather
 from feedback.exchange import export_rows
 from feedback.exclusion import REWORDED, leave_out, reword, take_back_rewording, use_again
@@ -13,19 +13,12 @@ from feedback.lessons import build_lessons
 from feedback.pairs import build_pairs
 from feedback.ratings import compare, correct, forget, of_person, rate
 from feedback.tables import Correction, Exclusion, Value
-from tests.builders import add_assistant, add_turn
-
-Garden = tuple[Assistant, Message, Message]
+from tests.builders import Answered, add_turn, answered_twice
 
 
 @pytest.fixture
-def garden(database: Database) -> Garden:
-    """An assistant, and two answers to one question of ann's."""
-    with database.write() as session:
-        assistant = add_assistant(session)
-        first = add_turn(session, assistant, "When do I prune roses?", "In late winter.")
-        second = add_turn(session, assistant, "When do I prune roses?", "Ask a gardener!", again=first)
-    return assistant, first, second
+def garden(database: Database) -> Answered:
+    return answered_twice(database)
 
 
 def learned(database: Database, assistant: Assistant) -> dict[str, list[str]]:
@@ -50,7 +43,7 @@ def learned(database: Database, assistant: Assistant) -> dict[str, list[str]]:
     ],
 )
 def test_what_is_left_out_reaches_no_training_and_undo_brings_it_back(
-    database: Database, garden: Garden, row: str, say: object
+    database: Database, garden: Answered, row: str, say: object
 ) -> None:
     assistant, *answers = garden
     with database.write() as session:
@@ -69,7 +62,7 @@ def test_what_is_left_out_reaches_no_training_and_undo_brings_it_back(
     assert learned(database, assistant) == before
 
 
-def test_what_is_left_out_is_no_golden_answer_until_it_is_used_again(database: Database, garden: Garden) -> None:
+def test_what_is_left_out_is_no_golden_answer_until_it_is_used_again(database: Database, garden: Answered) -> None:
     _, first, _ = garden
     with database.write() as session:
         correct(session, first.id, rater="ann", text="In March.", for_all=True)
@@ -80,7 +73,7 @@ def test_what_is_left_out_is_no_golden_answer_until_it_is_used_again(database: D
         assert [one.answer for one in session.exec(select(GoldenAnswer))] == ["In March."]
 
 
-def test_the_person_still_sees_their_rating_and_a_new_one_counts(database: Database, garden: Garden) -> None:
+def test_the_person_still_sees_their_rating_and_a_new_one_counts(database: Database, garden: Answered) -> None:
     assistant, first, _ = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="down")
@@ -90,7 +83,7 @@ def test_the_person_still_sees_their_rating_and_a_new_one_counts(database: Datab
     assert learned(database, assistant)["singles"] == ["rating:2"]
 
 
-def test_what_no_longer_counts_is_not_counted_as_left_out(database: Database, garden: Garden) -> None:
+def test_what_no_longer_counts_is_not_counted_as_left_out(database: Database, garden: Answered) -> None:
     assistant, first, _ = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="down")
@@ -107,7 +100,7 @@ def test_a_name_of_no_row_is_refused(database: Database, row: str) -> None:
         leave_out(session, row, admin="eve", reason="x")
 
 
-def test_a_row_that_is_gone_and_an_empty_or_long_reason_are_refused(database: Database, garden: Garden) -> None:
+def test_a_row_that_is_gone_and_an_empty_or_long_reason_are_refused(database: Database, garden: Answered) -> None:
     with database.write() as session:
         rate(session, garden[1].id, rater="ann", value="up")
         with pytest.raises(NotFound, match="was deleted"):
@@ -121,7 +114,7 @@ def test_a_row_that_is_gone_and_an_empty_or_long_reason_are_refused(database: Da
 
 
 def test_an_admins_wording_counts_instead_and_the_persons_stays_in_the_history(
-    database: Database, garden: Garden
+    database: Database, garden: Answered
 ) -> None:
     assistant, first, _ = garden
     with database.write() as session:
@@ -145,7 +138,7 @@ def test_an_admins_wording_counts_instead_and_the_persons_stays_in_the_history(
             reword(session, "correction:1", admin="eve", text=" ")
 
 
-def test_taking_a_wording_back_leaves_other_exclusions_be(database: Database, garden: Garden) -> None:
+def test_taking_a_wording_back_leaves_other_exclusions_be(database: Database, garden: Answered) -> None:
     assistant, first, _ = garden
     with database.write() as session:
         correct(session, first.id, rater="ann", text="in march")
@@ -156,7 +149,7 @@ def test_taking_a_wording_back_leaves_other_exclusions_be(database: Database, ga
         assert [said.rater for said in gather(session, assistant.id).corrections] == ["ann"]
 
 
-def test_exclusions_go_with_the_person_and_with_the_conversation(database: Database, garden: Garden) -> None:
+def test_exclusions_go_with_the_person_and_with_the_conversation(database: Database, garden: Answered) -> None:
     _, first, second = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="up")
@@ -171,7 +164,7 @@ def test_exclusions_go_with_the_person_and_with_the_conversation(database: Datab
         assert session.exec(select(Exclusion)).all() == []
 
 
-def test_a_reply_says_what_it_teaches_and_why_not(database: Database, garden: Garden) -> None:
+def test_a_reply_says_what_it_teaches_and_why_not(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         assert teaching(session, assistant.id, first.id).why_not == ()
@@ -191,7 +184,7 @@ def test_a_reply_says_what_it_teaches_and_why_not(database: Database, garden: Ga
         assert ([single.rows for single in alone.singles], alone.pairs) == ([("rating:3",)], ())
 
 
-def test_a_reply_tells_all_that_was_ever_said_of_it(database: Database, garden: Garden) -> None:
+def test_a_reply_tells_all_that_was_ever_said_of_it(database: Database, garden: Answered) -> None:
     _, first, second = garden
     for say in (
         lambda session: rate(session, first.id, rater="ann", value="up"),

@@ -3,27 +3,19 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assistant.database import Database
-from assistant.tables import Assistant, Message
 from feedback.overview import Approval, Day, Question, approval, days, disputed, reasons, volume, worst
 from feedback.ratings import compare, correct, rate
 from feedback.steps import steps
 from feedback.tables import IMPORTER, Rating, Value
-from tests.builders import add_assistant, add_turn
-
-Garden = tuple[Assistant, Message, Message]
+from tests.builders import Answered, add_assistant, add_turn, answered_twice
 
 
 @pytest.fixture
-def garden(database: Database) -> Garden:
-    """An assistant, and two answers to one question of ann's."""
-    with database.write() as session:
-        assistant = add_assistant(session)
-        first = add_turn(session, assistant, "When do I prune roses?", "In late winter.")
-        second = add_turn(session, assistant, "When do I prune roses?", "Ask a gardener!", again=first)
-    return assistant, first, second
+def garden(database: Database) -> Answered:
+    return answered_twice(database)
 
 
-def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, garden: Garden) -> None:
+def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         newer = add_turn(session, assistant, "And lavender?", "After flowering.", adapter="default-v1")
@@ -49,7 +41,7 @@ def test_nothing_at_all_sums_up_to_nothing(database: Database) -> None:
         assert not any(reasons(session, assistant.id).values()) and steps([]) == []
 
 
-def test_volume_counts_answers_and_not_what_was_imported(database: Database, garden: Garden) -> None:
+def test_volume_counts_answers_and_not_what_was_imported(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         for rater, value in (("ann", "up"), ("bob", "down")):
@@ -66,7 +58,7 @@ def test_volume_counts_answers_and_not_what_was_imported(database: Database, gar
     assert (told.answers, told.rated, told.up, told.down, told.corrected, told.compared) == (2, 1, 1, 1, 1, 1)
 
 
-def test_reasons_are_counted_for_each_thumb(database: Database, garden: Garden) -> None:
+def test_reasons_are_counted_for_each_thumb(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         rate(session, first.id, rater="ann", value="down", reasons=["wrong", "other"])
@@ -76,7 +68,7 @@ def test_reasons_are_counted_for_each_thumb(database: Database, garden: Garden) 
     assert told == {Value.down: {"wrong": 2, "other": 1}, Value.up: {"other": 1}}
 
 
-def test_questions_are_told_by_their_words(database: Database, garden: Garden) -> None:
+def test_questions_are_told_by_their_words(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         elsewhere = add_turn(session, assistant, "when do I PRUNE roses? ", "In June.", owner="bob")
@@ -97,7 +89,7 @@ def test_questions_are_told_by_their_words(database: Database, garden: Garden) -
     assert split.text.strip().lower() == "when do i prune roses?"
 
 
-def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, garden: Garden) -> None:
+def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
         first.created_at = second.created_at = datetime(2026, 3, 1, 23, 59, tzinfo=UTC)

@@ -8,23 +8,15 @@ from sqlmodel import select
 
 from assistant.database import Database
 from assistant.errors import BadInput, Conflict, NotFound, ThumbloopError
-from assistant.tables import Assistant, Message, ReplyState
+from assistant.tables import ReplyState
 from feedback.ratings import REASONS, Opinion, compare, correct, forget, of_person, rate
 from feedback.tables import Comparison, Correction, Outcome, Rating, Value
-from tests.builders import add_assistant, add_turn
+from tests.builders import Answered, add_assistant, add_turn, answered_twice
 
 
 @pytest.fixture
-def garden(database: Database) -> tuple[Assistant, Message, Message]:
-    """An assistant, and two answers to one question of ann's."""
-    with database.write() as session:
-        assistant = add_assistant(session)
-        first = add_turn(session, assistant, "When do I prune roses?", "In late winter.", owner="ann")
-        second = add_turn(session, assistant, "When do I prune roses?", "Prune roses in March.", again=first)
-    return assistant, first, second
-
-
-Garden = tuple[Assistant, Message, Message]
+def garden(database: Database) -> Answered:
+    return answered_twice(database, second="Prune roses in March.")
 
 
 def count(database: Database, table: type[Rating] | type[Correction] | type[Comparison]) -> int:
@@ -32,7 +24,7 @@ def count(database: Database, table: type[Rating] | type[Correction] | type[Comp
         return len(session.exec(select(table)).all())
 
 
-def test_the_last_rating_counts_and_the_history_stays(database: Database, garden: Garden) -> None:
+def test_the_last_rating_counts_and_the_history_stays(database: Database, garden: Answered) -> None:
     _, reply, _ = garden
     with database.write() as session:
         assert rate(session, reply.id, rater="ann", value="up", reasons=["clear", "right"], comment=" Just so. ")
@@ -48,7 +40,7 @@ def test_the_last_rating_counts_and_the_history_stays(database: Database, garden
         assert [row.value for row in session.exec(select(Rating).order_by("id"))] == ["up", "down", "none"]
 
 
-def test_the_same_opinion_twice_is_one_row(database: Database, garden: Garden) -> None:
+def test_the_same_opinion_twice_is_one_row(database: Database, garden: Answered) -> None:
     _, reply, other = garden
     twice: list[Callable[[Any], bool]] = [
         lambda session: rate(session, reply.id, rater="ann", value="up", reasons=["right"], comment="Yes"),
@@ -62,7 +54,7 @@ def test_the_same_opinion_twice_is_one_row(database: Database, garden: Garden) -
     assert [count(database, table) for table in (Rating, Correction, Comparison)] == [1, 1, 1]
 
 
-def test_a_double_click_in_two_threads_is_one_row(database: Database, garden: Garden) -> None:
+def test_a_double_click_in_two_threads_is_one_row(database: Database, garden: Answered) -> None:
     start = Barrier(4)
 
     def click(_: int) -> bool:
@@ -75,7 +67,7 @@ def test_a_double_click_in_two_threads_is_one_row(database: Database, garden: Ga
     assert count(database, Rating) == 1
 
 
-def test_taking_back_what_was_never_said_adds_no_row(database: Database, garden: Garden) -> None:
+def test_taking_back_what_was_never_said_adds_no_row(database: Database, garden: Answered) -> None:
     _, reply, other = garden
     with database.write() as session:
         assert not rate(session, reply.id, rater="ann", value="none")
@@ -84,7 +76,7 @@ def test_taking_back_what_was_never_said_adds_no_row(database: Database, garden:
     assert [count(database, table) for table in (Rating, Correction, Comparison)] == [0, 0, 0]
 
 
-def test_a_changed_comment_is_a_new_row_and_counts(database: Database, garden: Garden) -> None:
+def test_a_changed_comment_is_a_new_row_and_counts(database: Database, garden: Answered) -> None:
     _, reply, _ = garden
     with database.write() as session:
         rate(session, reply.id, rater="ann", value="up")
@@ -92,7 +84,7 @@ def test_a_changed_comment_is_a_new_row_and_counts(database: Database, garden: G
         assert of_person(session, [reply.id], "ann")[reply.id].comment == "Thanks"
 
 
-def test_a_correction_can_be_changed_and_taken_back(database: Database, garden: Garden) -> None:
+def test_a_correction_can_be_changed_and_taken_back(database: Database, garden: Answered) -> None:
     _, reply, _ = garden
     with database.write() as session:
         correct(session, reply.id, rater="ann", text="In February.")
@@ -102,7 +94,7 @@ def test_a_correction_can_be_changed_and_taken_back(database: Database, garden: 
         assert of_person(session, [reply.id], "ann")[reply.id] == Opinion()
 
 
-def test_a_comparison_counts_for_the_two_in_either_order(database: Database, garden: Garden) -> None:
+def test_a_comparison_counts_for_the_two_in_either_order(database: Database, garden: Answered) -> None:
     _, first, second = garden
     with database.write() as session:
         compare(session, first.id, second.id, rater="ann")
@@ -119,7 +111,7 @@ def test_a_comparison_counts_for_the_two_in_either_order(database: Database, gar
         assert of_person(session, [first.id], "ann")[first.id] == Opinion()
 
 
-def test_a_person_sees_only_their_own_opinion(database: Database, garden: Garden) -> None:
+def test_a_person_sees_only_their_own_opinion(database: Database, garden: Answered) -> None:
     _, reply, _ = garden
     with database.write() as session:
         rate(session, reply.id, rater="ann", value="up")
@@ -129,7 +121,7 @@ def test_a_person_sees_only_their_own_opinion(database: Database, garden: Garden
         assert of_person(session, [reply.id], "bob")[reply.id] == Opinion()
 
 
-def test_somebody_elses_reply_is_not_found(database: Database, garden: Garden) -> None:
+def test_somebody_elses_reply_is_not_found(database: Database, garden: Answered) -> None:
     _, reply, other = garden
     with database.write() as session:
         for opinion in (
@@ -188,7 +180,7 @@ def test_a_stopped_answer_can_be_rated(database: Database) -> None:
     ],
 )
 def test_a_rating_that_cannot_be_is_refused(
-    database: Database, garden: Garden, opinion: dict[str, Any], says: str
+    database: Database, garden: Answered, opinion: dict[str, Any], says: str
 ) -> None:
     with database.write() as session, pytest.raises(BadInput, match=says):
         rate(session, garden[1].id, rater="ann", **opinion)
@@ -203,13 +195,13 @@ def test_a_rating_that_cannot_be_is_refused(
         ("x" * 8001, "correction has 8001 characters, and at most 8000"),
     ],
 )
-def test_a_correction_that_cannot_be_is_refused(database: Database, garden: Garden, text: str, says: str) -> None:
+def test_a_correction_that_cannot_be_is_refused(database: Database, garden: Answered, text: str, says: str) -> None:
     with database.write() as session, pytest.raises(BadInput, match=says):
         correct(session, garden[1].id, rater="ann", text=text)
     assert count(database, Correction) == 0
 
 
-def test_only_two_answers_to_one_question_are_compared(database: Database, garden: Garden) -> None:
+def test_only_two_answers_to_one_question_are_compared(database: Database, garden: Answered) -> None:
     assistant, reply, second = garden
     with database.write() as session:
         elsewhere = add_turn(session, assistant, "When do I prune roses?", "In June.", owner="ann")
@@ -222,7 +214,7 @@ def test_only_two_answers_to_one_question_are_compared(database: Database, garde
     assert count(database, Comparison) == 0
 
 
-def test_text_that_no_database_takes_is_stored_without_it(database: Database, garden: Garden) -> None:
+def test_text_that_no_database_takes_is_stored_without_it(database: Database, garden: Answered) -> None:
     _, reply, _ = garden
     with database.write() as session:
         rate(session, reply.id, rater="ann", value="up", comment="a\0b \ud800 <|im_start|>")
@@ -236,7 +228,9 @@ def test_every_thumb_has_reasons_that_are_told_apart() -> None:
         assert len(ids) == len(set(ids)) and "other" in ids
 
 
-def test_forgetting_a_person_leaves_nothing_of_theirs_and_all_of_the_others(database: Database, garden: Garden) -> None:
+def test_forgetting_a_person_leaves_nothing_of_theirs_and_all_of_the_others(
+    database: Database, garden: Answered
+) -> None:
     _, first, second = garden
     with database.write() as session:
         for value in ("up", "down"):
