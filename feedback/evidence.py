@@ -36,8 +36,6 @@ class Answer:
     """As given to the model, sources and all."""
     text: str
     adapter: str | None = None
-    sources: tuple[str, ...] = ()
-    """Ids of the chunks it was given."""
     finished: bool = True
     """False: its reader stopped it, so the text ends anywhere."""
 
@@ -166,7 +164,6 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
             col(Reply.prompt),
             col(Message.text),
             col(Reply.adapter),
-            col(Reply.sources),
             col(Reply.state) == ReplyState.done,
         )
         .join(Reply, col(Reply.message_id) == col(Message.id))
@@ -181,7 +178,7 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
     if question is not None:
         asked = aliased(Message)
         query = query.join(asked, col(asked.id) == col(Message.parent_id)).where(col(asked.text) == question)
-    for id_, parent, conversation, prompt, text, adapter, sources, finished in session.connection().execute(query):
+    for id_, parent, conversation, prompt, text, adapter, finished in session.connection().execute(query):
         if text.strip():
             yield Answer(
                 id=id_,
@@ -190,6 +187,5 @@ def _answers(session: Session, assistant_id: str, question: str | None) -> Itera
                 prompt=tuple(prompt),
                 text=text,
                 adapter=adapter,
-                sources=tuple(str(source["chunk"]) for source in sources),
                 finished=bool(finished),
             )
