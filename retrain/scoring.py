@@ -149,11 +149,20 @@ def log_likelihoods(
 ) -> list[list[float]]:
     """The natural log-probability of each token of each reply, given one prompt and what comes before it in the reply.
 
-    The prompt is read once for all replies. An empty reply gives an empty list.
+    An empty reply gives an empty list.
+    """
+    found = token_log_probs(model, prompt, replies).tolist()
+    return [row[: len(reply)] for row, reply in zip(found, replies, strict=True)]
+
+
+def token_log_probs(model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]) -> torch.Tensor:
+    """The same with a way back to the weights, as (replies, tokens of the longest); what stands past an end is no use.
+
+    The prompt is read once for all replies.
     """
     longest = max((len(reply) for reply in replies), default=0)
     if longest == 0:
-        return [[] for _ in replies]
+        return torch.zeros(len(replies), 0)
     start = torch.tensor([list(prompt)], device=model.device)
     cache = DynamicCache(config=model.config)
     first = model(input_ids=start, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
@@ -163,5 +172,4 @@ def log_likelihoods(
     rest = model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits if longest > 1 else None
     first = first.expand(len(replies), -1, -1)
     logits = first if rest is None else torch.cat([first, rest], dim=1)
-    chosen = logits.float().log_softmax(-1).gather(-1, padded.unsqueeze(-1)).squeeze(-1)
-    return [row[: len(reply)] for row, reply in zip(chosen.tolist(), replies, strict=True)]
+    return logits.float().log_softmax(-1).gather(-1, padded.unsqueeze(-1)).squeeze(-1)

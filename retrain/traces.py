@@ -5,9 +5,11 @@ Rows that are deleted are in no later run; here they also leave the runs that ar
 
 import json
 import logging
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -15,7 +17,7 @@ from sqlmodel import Session, col, select
 from assistant.database import Database
 from assistant.tables import Assistant
 from feedback.rows import TABLES, is_name, row_name
-from retrain.dataset import FROZEN, REPORT, read, write, write_synced
+from retrain.dataset import FROZEN, INFLUENCE, REPORT, read, write, write_synced
 from retrain.registry import rows_of
 from retrain.tables import ACTIVE_STATES, Adapter, AdapterState, Run
 
@@ -54,6 +56,25 @@ def learned_from(session: Session, rows: Set[str], *, adapters_dir: Path, runs_d
     return Learned(tuple(learners.values()), runs)
 
 
+@dataclass(frozen=True)
+class Pulls:
+    """Where ratings pulled a run, by the names of their rows, from -1 to 1; `looked_at` counts lines of training."""
+
+    by_row: Mapping[str, float]
+    looked_at: int
+
+
+def pulls(folder: Path) -> Pulls:
+    """What is known of that in a run's folder; of a rating behind several lines, their mean."""
+    path = folder / INFLUENCE
+    lines = read(path) if path.is_file() else []
+    found: dict[str, list[float]] = defaultdict(list)
+    for line in lines:
+        for row in line["rows"]:
+            found[row].append(line["pull"])
+    return Pulls({row: fmean(each) for row, each in found.items()}, len(lines))
+
+
 def erase(database: Database, runs_dir: Path) -> int:
     """Take what was made of deleted rows out of the files and reports of the runs that are over; how many lines.
 
@@ -64,7 +85,7 @@ def erase(database: Database, runs_dir: Path) -> int:
         kept = {row_name(name, number) for name, table in TABLES.items() for number in session.exec(select(table.id))}
     erased = 0
     for run in ended:
-        gone = {file: lines for file in FROZEN if (lines := _gone(runs_dir / run / file, kept))}
+        gone = {file: lines for file in (*FROZEN, INFLUENCE) if (lines := _gone(runs_dir / run / file, kept))}
         if gone:
             _erase_from_reports(database, run, runs_dir / run, [line for lines in gone.values() for line in lines])
             for file, lines in gone.items():

@@ -3,9 +3,9 @@
 A run's method is one or two methods of training, such as `sft+dpo`; the second goes on from what the first made.
 
 All it knows is in the run's folder (`config.json` and the frozen rows), and all it tells goes there: `progress.jsonl`
-and `worker.log` as it goes, `adapter/`, `made.json` and `report.json`, and `result.json` last, in one step. It opens no
-database. It ends at once when asked to (SIGTERM), and when whoever started it dies (its standard input closes). A
-replay (`retrain.replay`) ends where the gate would begin.
+and `worker.log` as it goes, `adapter/`, `made.json`, `influence.jsonl` and `report.json`, and `result.json` last, in
+one step. It opens no database. It ends at once when asked to (SIGTERM), and when whoever started it dies (its standard
+input closes). A replay (`retrain.replay`) ends once it has trained.
 """
 
 import json
@@ -36,6 +36,7 @@ from retrain.dataset import (
     ADAPTER,
     CONFIG,
     HELD_OUT,
+    INFLUENCE,
     PROGRESS,
     REHEARSAL,
     REPORT,
@@ -45,6 +46,7 @@ from retrain.dataset import (
     write,
     write_synced,
 )
+from retrain.influence import weigh
 from retrain.made import MADE, record
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse
@@ -110,6 +112,7 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
     if config.get("replay"):
         return
     _tell_examined(folder, 0.0, trained=figures)
+    _weigh(folder, config)
     adapters.name_weights(
         folder / ADAPTER,
         id=config["run"],
@@ -133,11 +136,14 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
             figures["rehearsed"] = len(rehearsed)
         target = folder / (ADAPTER if method == methods[-1] else TAUGHT)
         before = figures["steps"]
+        budget = None if method == "sft" else recipe.kl
 
-        def tell_step(step: Step, *, number: int = number, before: int = before) -> None:
+        def tell_step(
+            step: Step, *, number: int = number, before: int = before, kl_budget: float | None = budget
+        ) -> None:
             share = (1 if config.get("replay") else TRAINING_SHARE) * (number + step.step / step.of) / len(methods)
             counted = replace(step, step=before + step.step, of=before + step.of)
-            _tell(folder, {"state": "training", "share": round(share, 3), **asdict(counted)})
+            _tell(folder, {"state": "training", "share": round(share, 3), "kl_budget": kl_budget, **asdict(counted)})
 
         figures.update(
             train(
@@ -153,6 +159,19 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
         )
         parent = target
     return dict(figures)
+
+
+def _weigh(folder: Path, config: Mapping[str, Any]) -> None:
+    """Find which rows pulled the candidate where."""
+    methods = config["method"].split("+")
+    weigh(
+        folder,
+        model=config["model"],
+        adapter=folder / ADAPTER,
+        rows=[row for method in methods for row in read(folder / ROWS_OF[method])],
+        held_out=read(folder / HELD_OUT),
+        recipe=Recipe.of(config["recipes"][methods[-1]]),
+    )
 
 
 def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None) -> list[dict[str, Any]]:
@@ -216,7 +235,7 @@ def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
     for name in (ADAPTER, TAUGHT):
         shutil.rmtree(folder / name, ignore_errors=True)
-    for name in (PROGRESS, RESULT, MADE, REPORT):
+    for name in (PROGRESS, RESULT, MADE, INFLUENCE, REPORT):
         (folder / name).unlink(missing_ok=True)
 
 

@@ -1,6 +1,7 @@
 """Runs, versions and what taught them as rows and files, for tests and pictures of the pages: nothing is trained."""
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -111,6 +112,7 @@ def _step(step: int, of: int) -> dict[str, Any]:
         "margin": round(0.06 * step, 3),
         "accuracy": round(min(0.5 + step / 15, 1.0), 3),
         "kl": round(0.005 * step, 4) if step % 2 == 0 else None,
+        "kl_budget": 0.5,
         "seconds_left": 8.0 * (of - step),
     }
 
@@ -156,7 +158,22 @@ def a_family(services: Services) -> tuple[str, ...]:
     folder = services.settings.adapters_dir / fifth
     folder.mkdir(parents=True)
     (folder / "rows.json").write_text(json.dumps(rows))
+    _pulled(services, fifth, rows)
     return first, second, third, fourth, fifth
+
+
+def _pulled(services: Services, adapter: str, rows: Sequence[str]) -> None:
+    """Let the run of an adapter say where these ratings pulled it: the corrections against the rest, the last most."""
+    with services.database.read() as session:
+        run = session.get_one(Adapter, adapter).run_id
+    assert run
+    folder = services.runs.folder(run)
+    folder.mkdir(parents=True)
+    lines = [
+        {"rows": [row], "pull": round((-0.4 if row.startswith("correction") else 0.02) * int(row.partition(":")[2]), 2)}
+        for row in rows
+    ]
+    (folder / "influence.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 def _version(session: Session, asked: Assistant, number: int, *, parent: str | None, state: AdapterState) -> str:

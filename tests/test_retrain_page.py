@@ -114,7 +114,7 @@ def test_a_run_is_watched_with_curves_log_and_time_left_and_can_be_cancelled(ser
     assert seen.running == run and "step 3 of 10, about 2 min left in all" in seen.progress
     assert 'aria-valuenow="15"' in seen.progress
     assert seen.curves["loss"] == ((1, 0.7), (2, 0.6), (3, 0.5)) and seen.curves["kl"] == ((0, 0.0), (2, 0.01))
-    assert seen.steps == 10
+    assert seen.steps == 10 and seen.budget == ((0, 0.5), (10, 0.5))
     assert "&lt;loading&gt;" in seen.log and seen.ready is None and seen.versions is None
     tell_of_another_step(services, run)
     assert "step 4 of 10" in retrain_handlers.watch(services, ADMIN, run=run).progress
@@ -220,6 +220,32 @@ def test_what_taught_a_version_is_paged_with_places_and_what_was_taken_back(serv
     assert "1 to 10 of 33" in versions_handlers.taught(services, ADMIN, target=f"x {fifth}")
     with pytest.raises(NotFound):
         versions_handlers.taught(services, ADMIN, target="0 default-v77")
+
+
+def test_the_report_names_the_ratings_that_pulled_most_and_what_taught_it_begins_with_them(services: Services) -> None:
+    *_, fourth, fifth = a_family(services)
+    seen = retrain_handlers.look(services, ADMIN, report_on=fifth)
+    report, taught = seen.report or "", seen.taught or ""
+    towards, against = report.index("Pulled most towards what people prefer"), report.index("look at these first")
+    assert report.index("Fluent language") < towards < against < report.index("Before (original model)")
+    assert (
+        "For 33 of" not in report and "For the 33 examples" in report and "leave the rating out of training" in report
+    )
+    assert report[towards:against].count("<li>") == 5 and "corrected" not in report[towards:against]
+    assert (
+        report[against:].count("It should have said: ") == 2 and "./feedback?a=default&amp;reply=" in report[against:]
+    )
+    assert "moved it most come first" in taught and taught.index("pulled against") < taught.index("pulled towards")
+    assert taught.count("pulled against") == 1 and taught.count("pulled towards") == 9
+    other = retrain_handlers.look(services, ADMIN, report_on=fourth)
+    assert "most influence" not in (other.report or "") and "moved it most" not in (other.taught or "")
+
+
+def test_a_budget_is_drawn_from_where_preferences_are_learned() -> None:
+    taught = [{"step": step, "of": 20, "kl": 0.0, "kl_budget": None} for step in range(1, 11)]
+    then = [{"step": step, "of": 30, "kl": 0.0, "kl_budget": 0.5} for step in range(11, 14)]
+    assert retrain_handlers._budget(taught) == () and retrain_handlers._budget([{"state": "training"}]) == ()
+    assert retrain_handlers._budget([*taught, *then]) == ((10, 0.5), (30, 0.5))
 
 
 def test_the_tree_shows_who_came_from_whom_and_how_each_was_liked(services: Services) -> None:

@@ -15,7 +15,7 @@ from retrain.dataset import freeze, read
 from retrain.gate import read_pairs
 from retrain.registry import ROWS
 from retrain.tables import Adapter, AdapterState, Run, RunState
-from retrain.traces import Learned, Learner, erase, learned_from
+from retrain.traces import Learned, Learner, Pulls, erase, learned_from, pulls
 from tests.builders import add_assistant, add_turn
 from tests.test_dataset import pair, pair_set
 
@@ -190,3 +190,28 @@ def test_a_run_that_learns_now_is_counted(database: Database, answers: Answers, 
             return learned_from(session, frozenset(rows), adapters_dir=tmp_path, runs_dir=tmp_path).runs
 
     assert (going("correction:1"), going("correction:9")) == (1, 0)
+
+
+def weighed(folder: Path, *lines: tuple[float, list[str]]) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "influence.jsonl").write_text(
+        "".join(json.dumps({"rows": rows, "pull": pull}) + "\n" for pull, rows in lines)
+    )
+    return folder
+
+
+def test_a_rating_behind_several_lines_pulled_as_they_did_on_average(tmp_path: Path) -> None:
+    run = weighed(tmp_path / "run", (0.5, ["rating:1", "rating:2"]), (-0.1, ["rating:1"]), (-0.4, ["correction:1"]))
+    assert pulls(run) == Pulls({"rating:1": pytest.approx(0.2), "rating:2": 0.5, "correction:1": -0.4}, 3)
+    assert pulls(tmp_path / "older") == Pulls({}, 0)
+
+
+def test_where_deleted_feedback_pulled_is_forgotten_with_it(
+    database: Database, answers: Answers, tmp_path: Path
+) -> None:
+    run = add_run(database, answers[0], tmp_path)
+    folder = weighed(tmp_path / run.id, (0.5, ["rating:1", "rating:2"]), (-0.4, ["correction:1"]), (0.3, ["rating:2"]))
+    with database.write() as session:
+        forget(session, "ann")
+    erase(database, tmp_path)
+    assert pulls(folder) == Pulls({"rating:2": 0.3}, 1)

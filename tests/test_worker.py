@@ -103,10 +103,13 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
     assert result(folder) == {"state": "done", "error": ""}
     assert check(folder / "adapter", model=model).run == "run"
+    weighed = [json.loads(line) for line in (folder / "influence.jsonl").read_text().splitlines()]
+    assert [line["rows"] for line in weighed] == [[f"rating:{number}"] for number in range(4)]
     assert {"verdict", "checks", "measures", "examples"} <= json.loads((folder / "report.json").read_text()).keys()
     told = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     assert [line["state"] for line in told] == sorted((line["state"] for line in told), reverse=True)
     assert {"step", "of", "loss", "margin", "accuracy", "kl", "seconds_left"} <= told[1].keys()
+    assert told[1]["kl_budget"] == Recipe().kl
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares) and shares[-1] == 1
     assert told[-1]["trained"]["too_long"] == 0

@@ -30,8 +30,8 @@ SECTIONS = (
 )
 
 
-def report(found: Mapping[str, Any], *, adapter: str | None) -> str:
-    """The whole report on an adapter."""
+def report(found: Mapping[str, Any], *, adapter: str | None, pulled: str = "") -> str:
+    """The whole report on an adapter; `pulled` is the part on the ratings that moved it most."""
     passed = bool(found["verdict"]["passed"])
     against = version(found.get("method", {}).get("against"))
     heading = "Passed" if passed else "Not good enough"
@@ -45,7 +45,7 @@ def report(found: Mapping[str, Any], *, adapter: str | None) -> str:
         f'<section class="tl-report"><div class="tl-verdict {"tl-passed" if passed else "tl-failed"}">'
         f"<h3>{escape(version(adapter)) if adapter else 'New version'}: {heading}</h3>"
         f"<p>{escape(found['verdict']['sentence'])}</p></div>"
-        f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}{legend}"
+        f"{table(CHECK_HEAD, rows, label='Checks', empty='No checks.')}{pulled}{legend}"
         f"{''.join(_section(found.get('examples', {}), *section, against=against) for section in SECTIONS)}</section>"
     )
 

@@ -2,7 +2,7 @@
 versions in `ui.pages.versions_handlers`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,8 @@ TEACH = (
     "Without a file it is taught your corrections and the answers that people liked."
 )
 SETTINGS = "How a run learns from preferences. These values have proved good; leave them unless you know why not."
+LINES = {"so far": "#1f967c", "as far as it may go (budget)": "#c85a32"}
+"""The lines of the plot of how far a run has moved; colours that are told apart in light and dark."""
 FAMILY = (
     "Each run makes one, out of the version that answered then. <b>Promote</b> lets it answer everybody, <b>Try it</b> "
     "a share of the questions first. What stands below a version goes on from it; what is set in led nowhere yet."
@@ -105,7 +107,7 @@ def _lay_out_parts() -> _Parts:
                 teach = gr.Button("Teach")
     progress = _html()
     with gr.Row(visible=False) as drawn:
-        plots = [_plot(label) for label in CURVES.values()]
+        plots = [_plot(label, lines=LINES if name == "kl" else None) for name, label in CURVES.items()]
     with gr.Accordion("Log", open=False, visible=False) as logged:
         log = _html()
     report, taught = _html(), _html(js=rows)
@@ -232,8 +234,12 @@ def _html(*, js: str | None = None) -> gr.HTML:
     return gr.HTML(js_on_load=js, apply_default_css=False)
 
 
-def _plot(label: str) -> gr.LinePlot:
-    """A plot below its title in HTML, since one that the plot draws itself is cut off on a phone."""
+def _plot(label: str, *, lines: Mapping[str, str] | None = None) -> gr.LinePlot:
+    """A plot below its title in HTML, since one that the plot draws itself is cut off on a phone.
+
+    `lines` has the colours of two lines by what is written for them below.
+    """
+    legend: dict[str, Any] = {"color": "Line", "color_map": dict(lines), "color_title": " "} if lines else {}
     with gr.Column(min_width=400, elem_classes="tl-plot"):
         gr.HTML(f"<h3>{escape(label)}</h3>", js_on_load=None, apply_default_css=False)
         return gr.LinePlot(
@@ -247,6 +253,7 @@ def _plot(label: str) -> gr.LinePlot:
             height=180,
             buttons=[],
             y_axis_format="~g",
+            **legend,
         )
 
 
@@ -260,7 +267,13 @@ def _shown(now: Look) -> list[Any]:
         gr.update(visible=going),
         _if_any(now.progress),
         gr.update(visible=any(now.curves.values())),
-        *(gr.update(value=_frame(now.curves.get(name, ())), x_lim=[0, now.steps or 1]) for name in CURVES),
+        *(
+            gr.update(
+                value=_frame(now.curves.get(name, ()), beside=now.budget if name == "kl" else ()),
+                x_lim=[0, now.steps or 1],
+            )
+            for name in CURVES
+        ),
         gr.update(visible=bool(now.log)),
         now.log,
         *map(_if_any, (now.report, now.taught, now.trial)),
@@ -281,9 +294,9 @@ def _if_any(part: str | None) -> Any:
     return gr.skip() if part is None else gr.update(value=part, visible=True if part else "hidden")
 
 
-def _frame(points: Points) -> pd.DataFrame | None:
-    return (
-        None
-        if not points
-        else pd.DataFrame({"Step": [step for step, _ in points], "Figure": [figure for _, figure in points]})
-    )
+def _frame(points: Points, *, beside: Points = ()) -> pd.DataFrame | None:
+    """A curve, with the other line of its plot beside it."""
+    if not points:
+        return None
+    drawn = [(*point, name) for name, line in zip(LINES, (points, beside), strict=True) for point in line]
+    return pd.DataFrame(drawn, columns=["Step", "Figure", "Line"])

@@ -32,6 +32,8 @@ class Look:
     curves: Mapping[str, Points]
     steps: int = 0
     """Of the training, as far as the run has said."""
+    budget: Points = ()
+    """How far it may move, as a line beside the curve `kl`."""
     log: str
     ready: str | None = None
     can_start: bool = False
@@ -119,6 +121,7 @@ def _watched(services: Services, run: Mapping[str, Any] | None) -> Look:
         progress=run_html.progress(run, told=told),
         curves=_curves(told),
         steps=max((line["of"] for line in told if "of" in line), default=0),
+        budget=_budget(told),
         log=run_html.log(services.runs.log_tail(run["run"], lines=LOG_LINES)),
     )
 
@@ -130,3 +133,12 @@ def _curves(told: Sequence[Mapping[str, Any]]) -> dict[str, Points]:
         for name in run_html.CURVES
     }
     return drawn | {"kl": ((0, 0.0), *drawn["kl"]) if drawn["kl"] else ()}
+
+
+def _budget(told: Sequence[Mapping[str, Any]]) -> Points:
+    """A level line from the first step that has a budget to the last that is planned; teaching has none."""
+    bound = [line for line in told if line.get("kl_budget") is not None]
+    if not bound:
+        return ()
+    begins = bound[0]["step"] - 1
+    return tuple((step, bound[-1]["kl_budget"]) for step in (begins, bound[-1]["of"]))

@@ -9,7 +9,9 @@ from assistant.errors import BadInput
 from assistant.tables import Assistant
 from feedback import lineage, overview
 from feedback.rows import table_and_number
-from retrain import trials, watch
+from retrain import traces, trials, watch
+from retrain.tables import Adapter
+from retrain.traces import Pulls
 from ui.endpoints import inputs, retraining, versions
 from ui.pages import decisions_html, events, report_html, taught_html, versions_html
 from ui.pages.tables import percent, version
@@ -17,6 +19,8 @@ from ui.services import Services
 from ui.sessions import Caller
 
 TAUGHT_ROWS = 10
+PULLED_ROWS = 5
+"""So many ratings that pulled a version most are named, either way."""
 GONE = '<p class="tl-quiet">There is no report on this version: it came with the program, or its run is gone.</p>'
 
 
@@ -44,7 +48,7 @@ def look(
         trial = trials.look(session, asked)
         by_itself = watch.rolls_back(session, asked.id)
     decided = versions.decisions(services, asked)
-    adapter, report = _report(services, caller, held, latest, report_on=report_on)
+    adapter, report = _report(services, caller, asked, held, latest, report_on=report_on)
     return Shown(
         report=report,
         taught=_taught(services, asked, adapter=adapter, page=0)
@@ -113,6 +117,7 @@ def rollback(services: Services, caller: Caller, *, assistant: str = "default") 
 def _report(
     services: Services,
     caller: Caller,
+    asked: Assistant,
     held: Sequence[Mapping[str, Any]],
     latest: Mapping[str, Any] | None,
     *,
@@ -120,17 +125,42 @@ def _report(
 ) -> tuple[str, str]:
     """Which adapter a report is shown on, if one is, and the report."""
     picked = next((adapter for adapter in held if adapter["adapter"] == report_on), None)
-    if picked is not None:
-        run = retraining.run(services, caller, picked["run"]) if picked["run"] else None
-        report = run["report"] if run else None
-        return report_on, report_html.report(report, adapter=report_on) if report else GONE
-    if latest is None or latest["report"] is None:
-        return "", ""
-    return latest["adapter"] or "", report_html.report(latest["report"], adapter=latest["adapter"])
+    run = latest if picked is None else retraining.run(services, caller, picked["run"]) if picked["run"] else None
+    if run is None or run["report"] is None:
+        return (report_on, GONE) if picked is not None else ("", "")
+    adapter = report_on if picked is not None else run["adapter"]
+    pulled = _pulled(services, asked, run)
+    return adapter or "", report_html.report(run["report"], adapter=adapter, pulled=pulled)
+
+
+def _pulls(services: Services, run: str | None) -> Pulls:
+    return traces.pulls(services.runs.folder(run)) if run else Pulls({}, 0)
+
+
+def _pulled(services: Services, asked: Assistant, run: Mapping[str, Any]) -> str:
+    """The ratings that pulled what a run made most; empty where that is not known."""
+    pulls = _pulls(services, run["run"])
+    if not pulls.by_row:
+        return ""
+    ranked = sorted(pulls.by_row, key=lambda row: pulls.by_row[row])
+    with services.database.read() as session:
+        said = {one.row: one for one in lineage.said(session, ranked)}
+    known = [said[row] for row in ranked if row in said]
+    return taught_html.pulled(
+        [one for one in known[::-1] if pulls.by_row[one.row] > 0][:PULLED_ROWS],
+        [one for one in known if pulls.by_row[one.row] < 0][:PULLED_ROWS],
+        assistant=asked.slug,
+        looked_at=pulls.looked_at,
+        examples=max(pulls.looked_at, sum(run["counts"].get(name, 0) for name in ("train", "lessons"))),
+    )
 
 
 def _taught(services: Services, asked: Assistant, *, adapter: str, page: int, opened: bool = False) -> str:
+    with services.database.read() as session:
+        made = session.get(Adapter, adapter)
+    pulls = _pulls(services, made.run_id if made else None).by_row
     rows = sorted(services.registry.taught_by(adapter), key=_latest_first)
+    rows.sort(key=lambda row: -abs(pulls.get(row, 0.0)))
     page = min(page, max(len(rows) - 1, 0) // TAUGHT_ROWS)
     first = page * TAUGHT_ROWS
     wanted = rows[first : first + TAUGHT_ROWS]
@@ -140,6 +170,7 @@ def _taught(services: Services, asked: Assistant, *, adapter: str, page: int, op
         said,
         adapter=adapter,
         assistant=asked.slug,
+        pulls=pulls,
         first=first,
         asked=len(wanted),
         total=len(rows),
