@@ -3,6 +3,7 @@
 Rows and scripted replies only; nothing is trained. For tests of whole pages, for pictures of them and for timings.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path

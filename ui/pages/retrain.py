@@ -267,13 +267,7 @@ def _shown(now: Look) -> list[Any]:
         gr.update(visible=going),
         _if_any(now.progress),
         gr.update(visible=any(now.curves.values())),
-        *(
-            gr.update(
-                value=_frame(now.curves.get(name, ()), beside=now.budget if name == "kl" else ()),
-                x_lim=[0, now.steps or 1],
-            )
-            for name in CURVES
-        ),
+        *(_drawn(now, name) for name in CURVES),
         gr.update(visible=bool(now.log)),
         now.log,
         *map(_if_any, (now.report, now.taught, now.trial)),
@@ -283,6 +277,15 @@ def _shown(now: Look) -> list[Any]:
         now.running,
         gr.update(active=going),
     ]
+
+
+def _drawn(now: Look, name: str) -> Any:
+    """The update of a plot; that of the distance has its budget beside it, and room above that."""
+    points, steps = now.curves.get(name, ()), [0, now.steps or 1]
+    if name != "kl":
+        return gr.update(value=_frame(points), x_lim=steps)
+    top = 1.1 * max(figure for _, figure in (*points, *now.budget)) if points and now.budget else None
+    return gr.update(value=_frame(points, beside=now.budget), x_lim=steps, y_lim=[0, top])
 
 
 def _or_skip(part: str | None) -> Any:
