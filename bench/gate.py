@@ -25,6 +25,8 @@ from rich.table import Table
 from assistant import adapters, models, records
 from assistant.batching import BatchingEngine
 from assistant.database import open_database
+from assistant.defaults import DEFAULT_EMBEDDING, require
+from assistant.knowledge.embedding import Embedder
 from bench.loop_gain.app import SLUG
 from bench.planted import KNOWN, Known, as_evidence, poison, pushed_pairs
 from bench.preferences import SYSTEM, rate, sample
@@ -32,6 +34,7 @@ from feedback.evidence import Evidence, gather
 from feedback.pairs import PairSet, build_pairs
 from retrain.dataset import HELD_OUT, REPORT, TRAIN, freeze, read, write
 from retrain.gate import Effort, Subject, examine, judged
+from retrain.taste import Embedding
 from retrain.training import Step, train
 from retrain.verdict import Measures
 
@@ -62,6 +65,8 @@ class Place:
     pairs: int
     effort: int
     progress: Progress
+    embedding: Embedding | None = None
+    """By which the gate reads replies, beside their words."""
 
 
 def main() -> None:
@@ -70,7 +75,8 @@ def main() -> None:
     with TemporaryDirectory() as temporary, Progress(console=console) as progress:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        place = Place(work=work, pairs=options.pairs, effort=options.effort, progress=progress)
+        embedder = Embedder(str(require(options.models, DEFAULT_EMBEDDING)))
+        place = Place(work=work, pairs=options.pairs, effort=options.effort, progress=progress, embedding=embedder)
         source = _of_home(options) if options.home else _of_samples(options, work, progress)
         found = {
             name: make(name, known, source=source, place=place)
@@ -141,7 +147,8 @@ def _run(name: str, known: Known, *, source: Source, place: Place) -> dict[str, 
     run = {"good": known.good, "recipe": asdict(known.recipe), "bounded": known.bounded, "left_out": built.left_out}
     if known.poisoned and pushed <= ONE_VOICE:
         return run | {"kept_out": True, "pushed_pairs": pushed}
-    held_out = freeze(PairSet(built.pairs[: place.pairs], ()), folder, method="dpo", seed=known.recipe.seed)["held_out"]
+    said = PairSet(built.pairs[: place.pairs], built.singles)
+    held_out = freeze(said, folder, method="dpo", seed=known.recipe.seed)["held_out"]
     write(folder / TRAIN, known.plant(read(folder / TRAIN)))
     figures = _train(name, known, source=source, place=place)
     return run | {"kept_out": False, "pairs": {"train": figures["rows"], "held_out": held_out}, "training": figures}
@@ -196,6 +203,7 @@ def _examine(name: str, known: Known, setting: str, *, source: Source, place: Pl
         folder,
         subject,
         engine=BatchingEngine(folder),
+        embedding=place.embedding,
         on_progress=lambda share: progress.update(task, completed=share),
         effort=Effort(held_out_prompts=each, neutral_prompts=each, grounded_prompts=each),
     )

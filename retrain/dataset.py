@@ -20,8 +20,9 @@ from retrain.masking import Masking
 TRAIN, TRAIN_SINGLES, TRAIN_LESSONS = "train.jsonl", "train_singles.jsonl", "train_lessons.jsonl"
 ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 """Which file each method learns from."""
-HELD_OUT = "held_out.jsonl"
-FROZEN = (*ROWS_OF.values(), HELD_OUT)
+HELD_OUT, THUMBS = "held_out.jsonl", "thumbs.jsonl"
+"""What a run is tested on, and the single thumbs beside its pairs: they tell the gate what people like."""
+FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS)
 """All files of rows that a run may have."""
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
@@ -77,8 +78,8 @@ def freeze(
 
     Held out are whole conversations, or whole questions where the conversations are too few or too large for that. For
     KTO the held-out lines set a liked against a disliked answer, each to its own prompt; for SFT there is no rejected
-    answer. Before DPO, lessons on what is held out are left out. E-mail addresses, phone and card numbers are masked in
-    every text. Deterministic: the same rows and seed give the same files.
+    answer. Single thumbs and lessons beside pairs are left out where they are on what is held out. E-mail addresses,
+    phone and card numbers are masked in every text. Deterministic: the same rows and seed give the same files.
     """
     if method == "sft":
         return _freeze_lessons(lessons, folder, seed=seed)
@@ -86,12 +87,13 @@ def freeze(
     if method == "dpo":
         train, held_out, split_by = split(pair_set.pairs, seed=seed)
         singles: list[dict[str, Any]] = []
+        thumbs = [_unpaired(single) for single in _apart_from(held_out, pair_set.singles)]
         lines, tests = [_preference(pair) for pair in train], [_preference(pair) for pair in held_out]
     else:
         train_singles, held_out_singles, split_by = split(_as_singles(pair_set), seed=seed)
-        singles, lines = [_unpaired(single) for single in train_singles], []
+        singles, thumbs, lines = [_unpaired(single) for single in train_singles], [], []
         tests = [_opposed(up, down) for up, down in _matched(held_out_singles)]
-    files = {TRAIN: lines, TRAIN_SINGLES: singles, HELD_OUT: tests}
+    files = {TRAIN: lines, TRAIN_SINGLES: singles, HELD_OUT: tests, THUMBS: thumbs}
     taught: dict[str, Any] = {}
     if lessons:
         files[TRAIN_LESSONS] = [_lesson(lesson) for lesson in _apart_from(held_out, lessons)]
@@ -132,10 +134,10 @@ def _write_masked(folder: Path, files: Mapping[str, Sequence[dict[str, Any]]]) -
     return {"masked": masking.counts, "sha256": hashes}
 
 
-def _apart_from(held_out: Sequence[Pair], lessons: Sequence[Lesson]) -> list[Lesson]:
-    """The lessons that share neither conversation nor question with what is held out."""
-    tested = {key for pair in held_out for key in _conversation_keys(pair)}
-    return [lesson for lesson in lessons if tested.isdisjoint(_conversation_keys(lesson))]
+def _apart_from(held_out: Sequence[Pair | Single], rows: Sequence[Kept]) -> list[Kept]:
+    """The rows that share neither conversation nor question with what is held out."""
+    tested = {key for one in held_out for key in _conversation_keys(one)}
+    return [row for row in rows if tested.isdisjoint(_conversation_keys(row))]
 
 
 def write_synced(path: Path, data: bytes) -> None:

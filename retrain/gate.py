@@ -19,10 +19,12 @@ from assistant.engine import Engine, Sampling, Weights
 from feedback.likeness import normal
 from retrain.bootstrap import Sums, interval
 from retrain.dataset import HELD_OUT, REPORT, read, write_synced
+from retrain.liking import liking
 from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
 from retrain.replies import Probe, Written, asked_probes, grounded_probes, neutral_probes, write_replies
 from retrain.scoring import Answered, Gain, Pair, Scores, score
-from retrain.verdict import HeldOut, Measures, Side, judge
+from retrain.taste import Embedding
+from retrain.verdict import HeldOut, Liking, Measures, Side, judge
 
 log = logging.getLogger(__name__)
 
@@ -101,12 +103,14 @@ def examine(
     subject: Subject,
     *,
     engine: Engine,
+    embedding: Embedding | None,
     on_progress: Callable[[float], None],
     effort: Effort,
 ) -> dict[str, Any]:
     """Test the candidate of a run's folder and write its report there; the report.
 
-    The engine is closed half-way, so that scoring has the machine to itself.
+    By the embedding it is learned what people like; without one, by manner and words alone. The engine is closed
+    half-way, so that scoring has the machine to itself.
     """
     started = time.monotonic()
     tokenizer = engine.tokenizer(subject.model)
@@ -118,6 +122,7 @@ def examine(
     after = _write(engine, subject, subject.candidate, probes, effort=effort, on_reply=progress.step)
     engine.close()
     generated = time.monotonic()
+    liked = _liking(folder, probes, before, after, embedding=embedding)
     pairs = _against_own(held_out, probes, before)
     progress.step(2 * (len(held_out) - len(pairs)))
     answers = list(zip(probes.free, before.free, after.free, strict=True))
@@ -130,7 +135,8 @@ def examine(
         tokenizer=tokenizer,
         on_scored=progress.step,
     )
-    measures = _measure(probes, before, after, scores, own=any(not pair.rejected for pair in held_out))
+    own = any(not pair.rejected for pair in held_out)
+    measures = replace(_measure(probes, before, after, scores, own=own), liking=liked)
     report = (
         judged(measures)
         | _method(subject, effort=effort)
@@ -173,6 +179,22 @@ def _against_own(held_out: Sequence[Pair], probes: _Probes, active: _Replies) ->
     own = {json.dumps(probe.messages): reply.text for probe, reply in zip(probes.held_out, active.free, strict=False)}
     pairs = [replace(pair, rejected=pair.rejected or own.get(json.dumps(pair.prompt), "")) for pair in held_out]
     return [pair for pair in pairs if pair.rejected and normal(pair.rejected) != normal(pair.chosen)]
+
+
+def _liking(
+    folder: Path, probes: _Probes, before: _Replies, after: _Replies, *, embedding: Embedding | None
+) -> Liking | None:
+    def both(of: Sequence[Probe], old: Sequence[Written], new: Sequence[Written]) -> list[Any]:
+        return [(probe.messages, a.text, b.text) for probe, a, b in zip(of, old, new, strict=True)]
+
+    free = both(probes.free, before.free, after.free)
+    return liking(
+        folder,
+        asked=free[: len(probes.held_out)],
+        everyday=free[len(probes.held_out) :],
+        sourced=both(probes.grounded, before.grounded, after.grounded),
+        embedding=embedding,
+    )
 
 
 def _write(

@@ -79,15 +79,20 @@ class Runs:
         adapters_dir: Path,
         resolve: Callable[[str], str],
         on_done: Callable[[str, Path], str],
+        embedding: str | None = None,
         threads: int | None = None,
         spawn: Spawn = spawn_worker,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
-        """`resolve` turns a model's name into its path; `on_done(run, folder)` takes a candidate in: its id."""
+        """`resolve` turns a model's name into its path; `on_done(run, folder)` takes a candidate in: its id.
+
+        `embedding` is the path of the model by which the gate reads replies; without one it reads their words alone.
+        """
         self._database = database
         self._runs_dir = runs_dir
         self._adapters_dir = adapters_dir
         self._resolve = resolve
+        self._embedding = embedding
         self._threads = threads
         self._now = now
         self._supervisor = Supervisor(database, runs_dir=runs_dir, on_done=on_done, spawn=spawn, now=now)
@@ -259,6 +264,7 @@ class Runs:
             "temperature": assistant.temperature,
             "top_p": assistant.top_p,
             "seed": next(iter(recipes.values())).seed,
+            "embedding": self._embedding,
             "threads": self._threads,
         }
 

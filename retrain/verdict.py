@@ -6,7 +6,9 @@ Pure. The limits come from real runs, `bench/gate.py`, whose figures and replies
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
+
+from retrain.manner import LONGER, SHORTER
 
 MAX_FLUENCY_RATIO = 1.10
 MAX_FLUENCY_FEARED = 1.25
@@ -23,8 +25,11 @@ MIN_LENGTH_SHARE = 0.25
 MAX_LENGTH_FACTOR = 2.0
 GROUNDED_LOSS = 4
 """Greedy answers of the same weights differ by one or two of sixteen from batch to batch."""
+HALF = 0.5
 MAX_CHANCE = 0.2
 """Rarer than this, a share of preferred pairs is not taken for the toss of a coin. Runs may have as few as three."""
+GAINS = ("liking", "preference", "teaching")
+"""Checks of whether a candidate is better; the others tell of harm."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +74,32 @@ class HeldOut:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Liking:
+    """How people would like what the two wrote, going by a taste learned from their ratings (`retrain.taste`)."""
+
+    tested: int
+    """Preferences that the taste was tested on and had not learned from."""
+    right: int
+    sure: float
+    """The share that it is right about at least, with 97.5% certainty."""
+    confirmed: bool
+    """Whether it is right about at least half of the held-out pairs, which may contradict what was trained on."""
+    prompts: int
+    gain: float
+    """Share of prompts on which the candidate's reply is liked better; equally liked ones count half."""
+    low: float
+    high: float
+    """Between what the gain lies, with 95% certainty."""
+    because: tuple[str, ...]
+    """In what the candidate's replies differ that the gain comes from, each to follow "they"."""
+
+    @property
+    def trusted(self) -> bool:
+        """Whether the taste is known to be better than chance, and the held-out pairs do not contradict it."""
+        return self.sure > HALF and self.confirmed
+
+
+@dataclass(frozen=True, kw_only=True)
 class Measures:
     """All that a verdict rests on."""
 
@@ -78,16 +109,20 @@ class Measures:
     grounded_questions: int
     fluency: tuple[float, float] | None = None
     """Between what the ratio of the two sides' `nll` lies, with 95% certainty; none where only the means were kept."""
+    liking: Liking | None = None
+    """None where nobody rated, but answers were taught."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> "Measures":
         """The measures of a report, as `asdict` stored them."""
+        liking = stored.get("liking")
         return cls(
             active=Side(**stored["active"]),
             candidate=Side(**stored["candidate"]),
             held_out=HeldOut(**stored["held_out"]),
             grounded_questions=stored["grounded_questions"],
             fluency=tuple(stored["fluency"]) if stored.get("fluency") else None,
+            liking=Liking(**{**liking, "because": tuple(liking["because"])}) if liking else None,
         )
 
 
@@ -114,23 +149,36 @@ class Verdict:
 
 
 def judge(measures: Measures) -> Verdict:
-    """Judge a candidate: it passes if no figure tells of harm and its gain on held-out pairs is more than chance."""
+    """Judge a candidate: it passes if no figure tells of harm and its gain is more than chance.
+
+    The gain is that on held-out pairs and, where people's taste is known, that of what it writes.
+    """
     checks = (
         _fluency(measures),
         *_variety(measures),
         *_form(measures),
         _grounded(measures),
+        *((_liked(measures.liking),) if measures.liking else ()),
         _preference(measures.held_out),
     )
     failed = [check for check in checks if not check.passed]
     if not failed:
         learned = "what it was taught" if measures.held_out.taught else "what people preferred"
         sentence = f"The new version passed every check: it learned {learned}, and writes as well as before."
-    elif failed == [checks[-1]]:
-        sentence = f"The new version does no harm, but is no better than the one before: {checks[-1].sentence}"
+    elif all(check.name in GAINS for check in failed) and not _disliked(measures.liking):
+        why = " ".join(check.sentence for check in failed)
+        sentence = f"The new version does no harm, but is no better than the one before: {why}"
     else:
         sentence = "The new version must not go live: " + " ".join(check.sentence for check in failed)
     return Verdict(passed=not failed, sentence=sentence, checks=checks)
+
+
+def _better(liking: Liking | None) -> TypeGuard[Liking]:
+    return liking is not None and liking.trusted and liking.low > HALF
+
+
+def _disliked(liking: Liking | None) -> bool:
+    return liking is not None and liking.trusted and liking.high < HALF
 
 
 def _fluency(measures: Measures) -> Check:
@@ -183,6 +231,11 @@ def _form(measures: Measures) -> tuple[Check, ...]:
         f"Its answers have {candidate.tokens:.0f} words or parts of words (tokens) on average (before: "
         f"{active.tokens:.0f}; {'taught' if held_out.taught else 'preferred'} answers: {held_out.chosen_tokens:.0f})."
     )
+    if (
+        _better(measures.liking)
+        and (LONGER if candidate.tokens > active.tokens else SHORTER) in measures.liking.because
+    ):
+        said += " That is what people like."
     return (
         _at_least("not too short", candidate.tokens, least, said),
         _at_most("not too long", candidate.tokens, most, said),
@@ -209,6 +262,28 @@ def _grounded(measures: Measures) -> Check:
         max(0, before - GROUNDED_LOSS),
         f"It answers {right} of {all_of_them} questions about a given passage right (before: {before}).",
     )
+
+
+def _liked(liking: Liking) -> Check:
+    known = f"right about {liking.right} of {liking.tested} preferences that were kept from it"
+    if not liking.trusted:
+        doubt = "which may be chance" if liking.confirmed else "but about few of those that the test is made of"
+        said = (
+            "Too little is known of what people like to tell how they would like its answers: a taste learned from "
+            f"the ratings was {known}, {doubt}. So this decides nothing."
+        )
+        return _at_least("liking", liking.gain, 0.0, said)
+    why = f", most of all because they {' and '.join(liking.because)}" if liking.because else ""
+    said = (
+        f"Going by a taste learned from the ratings ({known}), people would like {liking.gain:.0%} of its answers "
+        f"better than those of the version before, between {liking.low:.0%} and {liking.high:.0%} with 95% certainty"
+    )
+    if _disliked(liking):
+        return replace(_at_least("liking", liking.low, HALF, f"{said}: they are liked less{why}."), passed=False)
+    if liking.low <= HALF:
+        too_little = "That is too little to tell whether they would like it better."
+        return replace(_at_least("liking", liking.low, HALF, f"{said}. {too_little}"), passed=False)
+    return _at_least("liking", liking.low, HALF, f"{said}{why}.")
 
 
 def _preference(held_out: HeldOut) -> Check:

@@ -31,6 +31,7 @@ from assistant.batching import BatchingEngine
 from assistant.database import utc_now
 from assistant.engine import Weights
 from assistant.errors import ThumbloopError
+from assistant.knowledge.embedding import Embedder
 from retrain import gate
 from retrain.dataset import (
     ADAPTER,
@@ -215,7 +216,12 @@ def _examine(folder: Path, config: Mapping[str, Any], *, trained: Mapping[str, A
     engine = BatchingEngine(folder, threads=config["threads"])
     try:
         gate.examine(
-            folder, subject, engine=engine, on_progress=tell_share, effort=gate.Effort(**config.get("effort", {}))
+            folder,
+            subject,
+            engine=engine,
+            embedding=Embedder(config["embedding"]) if config["embedding"] else None,
+            on_progress=tell_share,
+            effort=gate.Effort(**config.get("effort", {})),
         )
     finally:
         engine.close()

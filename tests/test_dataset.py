@@ -10,7 +10,7 @@ from assistant.errors import BadInput
 from feedback.claims import Kind
 from feedback.lessons import Lesson
 from feedback.pairs import LeftOut, Pair, PairSet, Single
-from retrain.dataset import HELD_OUT, TRAIN, TRAIN_SINGLES, choose_method, freeze, read, split
+from retrain.dataset import HELD_OUT, THUMBS, TRAIN, TRAIN_SINGLES, choose_method, freeze, read, split
 
 
 def pair(number: int, *, conversation: str | None = None, question: str | None = None) -> Pair:
@@ -86,6 +86,15 @@ def test_pairs_are_frozen_in_trls_conversational_format_with_their_rows(tmp_path
     before = {name: (tmp_path / name).read_bytes() for name in (TRAIN, HELD_OUT, TRAIN_SINGLES)}
     assert freeze(pair_set([pair(n) for n in range(10)]), tmp_path, method="dpo", seed=3) == counts
     assert before == {name: (tmp_path / name).read_bytes() for name in before}
+
+
+def test_single_thumbs_beside_pairs_are_kept_for_the_gate_apart_from_what_is_held_out(tmp_path: Path) -> None:
+    made = pair_set([pair(n) for n in range(10)], [single(n, label=n % 2 == 0) for n in range(5, 20)])
+    freeze(made, tmp_path, method="dpo", seed=3)
+    thumbs, held_out = read(tmp_path / THUMBS), {row["prompt"][0]["content"] for row in read(tmp_path / HELD_OUT)}
+    asked = {row["prompt"][0]["content"] for row in thumbs}
+    assert asked == {f"Question {n}?" for n in range(5, 20)} - held_out and len(asked) < 15
+    assert {"prompt", "completion", "label", "rows"} == set(thumbs[0]) and read(tmp_path / TRAIN_SINGLES) == []
 
 
 def test_single_thumbs_and_the_halves_of_few_pairs_train_by_kto(tmp_path: Path) -> None:

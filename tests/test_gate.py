@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from assistant.batching import BatchingEngine
+from assistant.knowledge.fake_embedder import HashEmbedder
 from retrain.gate import Effort, Subject, examine
+from retrain.verdict import Measures
 from tests.tiny import save_tiny, save_tiny_adapter
 
 EFFORT = Effort(
@@ -58,7 +60,7 @@ def run_gate(
         taught=taught,
     )
     engine = BatchingEngine(folder, default_model=base)
-    return examine(folder, subject, engine=engine, on_progress=told.append, effort=EFFORT)
+    return examine(folder, subject, engine=engine, embedding=HashEmbedder(), on_progress=told.append, effort=EFFORT)
 
 
 def test_an_adapter_against_itself_writes_the_same_and_gains_nothing(folder: Path, base: str, other: Path) -> None:
@@ -126,3 +128,18 @@ def test_how_it_writes_is_told_by_plain_chat_alone_where_answers_were_taught(
 
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:
     (folder / "held_out.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+
+
+def test_what_people_like_is_learned_from_the_runs_ratings_and_told_of_what_both_wrote(
+    folder: Path, base: str, other: Path
+) -> None:
+    rows = [json.loads(line) for line in (folder / "held_out.jsonl").read_text().splitlines()]
+    rated = [{**row, "prompt": prompt(f"Another question {n}?")} for n, row in enumerate(4 * rows)]
+    (folder / "train.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rated), encoding="utf-8")
+    told: list[float] = []
+    report = run_gate(folder, base, candidate=other, active=None, told=told)
+    found, check = report["measures"]["liking"], {check["name"]: check for check in report["checks"]}["liking"]
+    assert (found["tested"], found["right"], found["prompts"]) == (25, 25, 6)
+    assert found["low"] <= found["gain"] <= found["high"]
+    assert check["figure"] == found["low"] and "right about 25 of 25 preferences" in check["sentence"]
+    assert Measures.of(json.loads((folder / "report.json").read_text())["measures"]).liking is not None

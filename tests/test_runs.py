@@ -116,13 +116,14 @@ def leave_behind(database: Database, run: Run, *, owner: str, attempts: int = 1)
 
 
 def test_a_run_goes_from_frozen_files_to_a_registered_adapter(assistant: Assistant, opened: Opened) -> None:
-    runs = opened("finish")
+    runs = opened("finish", embedding="path of the model")
     run = runs.start(assistant.id, asked_by="admin")
     done = wait_until(runs, run, RunState.done)
     assert done.adapter == f"adapter-of-{run.id}" and done.report == {"verdict": {"passed": True}}
     assert done.counts["train"] + done.counts["held_out"] == 10
     config = json.loads((runs.folder(run.id) / "config.json").read_text())
     assert config["parent"] is None and config["method"] == "dpo" and "10 preference pairs" in config["why"]
+    assert config["embedding"] == "path of the model"
     assert done.lease_owner is None and done.finished_at is not None
 
 

@@ -1,11 +1,13 @@
 """Opening and closing an app's services: one process a home, what a kill left, and what the first start makes."""
 
+import json
 import logging
 from pathlib import Path
 
 import pytest
 
 from assistant import records
+from assistant.defaults import DEFAULT_EMBEDDING, MARKER
 from assistant.errors import Conflict, ModelUnavailable
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge.fake_embedder import HashEmbedder
@@ -14,7 +16,7 @@ from tests.serving import eventually, open_services
 from ui import endpoints
 from ui.home import prepare_home
 from ui.process import start_logging
-from ui.services import Services
+from ui.services import Services, embedding_path
 from ui.sessions import Caller
 from ui.settings import load_settings
 
@@ -34,6 +36,16 @@ def test_a_start_that_fails_gives_the_home_back(home: Path) -> None:
         Services.open(load_settings(home=home), engine=FakeEngine())
     with open_services(home):
         pass
+
+
+def test_the_gate_is_told_where_the_embedding_model_is_if_it_is_there(home: Path) -> None:
+    settings = load_settings(home=home)
+    assert embedding_path(settings) is None
+    folder = settings.models_dir / DEFAULT_EMBEDDING.folder
+    folder.mkdir(parents=True)
+    (folder / MARKER).write_text(json.dumps({"wheel": DEFAULT_EMBEDDING.sha256}))
+    assert embedding_path(settings) == str(folder.resolve())
+    assert embedding_path(load_settings(home=home, embedding_model="another")) == "another"
 
 
 def test_a_reply_that_a_kill_cut_off_is_stopped_with_what_it_had(home: Path) -> None:

@@ -1,11 +1,11 @@
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from retrain.verdict import HeldOut, Measures, Side, judge, needed_to_beat_chance
+from retrain.verdict import HeldOut, Liking, Measures, Side, judge, needed_to_beat_chance
 
 RUNS = json.loads((Path(__file__).parents[1] / "docs" / "benchmarks" / "gate.json").read_text(encoding="utf-8"))
 """Real runs on the default model whose worth is known, by `bench/gate.py`."""
@@ -27,11 +27,21 @@ HELD_OUT = HeldOut(
 )
 
 
+LIKING = Liking(
+    tested=45, right=38, sure=0.71, confirmed=True, prompts=34, gain=0.8, low=0.66, high=0.91, because=("are shorter",)
+)
+
+
 def measures(
-    *, held_out: dict[str, Any] | None = None, fluency: tuple[float, float] | None = None, **candidate: Any
+    *,
+    held_out: dict[str, Any] | None = None,
+    fluency: tuple[float, float] | None = None,
+    liking: Liking | None = None,
+    **candidate: Any,
 ) -> Measures:
     return Measures(
         fluency=fluency,
+        liking=liking,
         active=SIDE,
         candidate=replace(SIDE, **candidate),
         held_out=replace(HELD_OUT, **(held_out or {})),
@@ -83,6 +93,32 @@ def test_a_candidate_that_learned_nothing_does_not_pass_as_a_gain(preferred: int
     assert not verdict.passed
     assert "no better than the one before" in verdict.sentence
     assert f"{preferred} of 24" in verdict.sentence
+
+
+def test_a_liking_counts_where_the_taste_is_known_and_says_why() -> None:
+    likings = {
+        "better": LIKING,
+        "unclear": replace(LIKING, gain=0.55, low=0.42, high=0.68),
+        "worse": replace(LIKING, gain=0.2, low=0.1, high=0.35, because=("are longer", "quote less")),
+        "unknown": replace(LIKING, sure=0.49, gain=0.2, low=0.1, high=0.35),
+    }
+    verdicts = {name: judge(measures(liking=liking)) for name, liking in likings.items()}
+    assert {name: verdict.passed for name, verdict in verdicts.items()} == {
+        "better": True, "unclear": False, "worse": False, "unknown": True,
+    }  # fmt: skip
+    assert [check.sentence for check in verdicts["better"].checks if check.name == "liking"] == [
+        "Going by a taste learned from the ratings (right about 38 of 45 preferences that were kept from it), people "
+        "would like 80% of its answers better than those of the version before, between 66% and 91% with 95% "
+        "certainty, most of all because they are shorter."
+    ]
+    assert "is no better than the one before" in verdicts["unclear"].sentence
+    assert verdicts["worse"].sentence.startswith("The new version must not go live: Going by a taste")
+    assert "liked less, most of all because they are longer and quote less." in verdicts["worse"].sentence
+
+
+def test_what_is_liked_and_other_measures_are_read_from_a_report_as_they_were() -> None:
+    for found in (measures(liking=LIKING, fluency=(0.9, 1.1)), measures()):
+        assert Measures.of(json.loads(json.dumps(asdict(found)))) == found
 
 
 def test_too_few_held_out_pairs_tell_nothing() -> None:

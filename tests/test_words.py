@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ from assistant.samples import SAMPLE
 from assistant.starting_points import STARTING_POINTS
 from feedback.pairs import LEFT_OUT
 from feedback.ratings import LABELS
+from retrain.manner import TRAITS
 from retrain.verdict import judge
 from tests.serving import open_services
-from tests.test_verdict import measures
+from tests.test_verdict import LIKING, measures
 from ui import pages
 from ui.pages import assistant_handlers, feedback_handlers, report_html, run_html, taught_html, versions_html
 from ui.services import Services
@@ -65,6 +67,7 @@ def test_no_label_hint_or_choice_of_a_page_is_jargon(services: Services) -> None
     "words",
     [
         run_html.CURVES, run_html.STATES, run_html.KINDS, report_html.NAMES, LEFT_OUT, LABELS, taught_html.MEANINGS,
+        {n: trait.more for n, trait in enumerate(TRAITS)}, {n: trait.less for n, trait in enumerate(TRAITS)},
         versions_html.STATES, assistant_handlers.FIELDS, dict(feedback_handlers.FORMATS), feedback_handlers.DONE,
     ],
 )  # fmt: skip
@@ -75,7 +78,9 @@ def test_no_name_on_a_page_is_jargon(words: dict[Any, Any]) -> None:
 
 
 def test_a_verdict_is_free_of_jargon() -> None:
-    for verdict in (judge(measures()), judge(measures(nll=1.76)), judge(measures(held_out={"pairs": 2}))):
+    likings = (LIKING, replace(LIKING, low=0.4), replace(LIKING, high=0.4), replace(LIKING, confirmed=False))
+    told = [judge(measures(liking=liking)) for liking in likings]
+    for verdict in (*told, judge(measures(nll=1.76)), judge(measures(held_out={"pairs": 2}))):
         for sentence in (verdict.sentence, *(check.sentence for check in verdict.checks)):
             assert jargon(sentence) == [], sentence
 

@@ -62,6 +62,7 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
         "temperature": 0.3,
         "top_p": 0.9,
         "seed": 1,
+        "embedding": None,
         "threads": 1,
         "effort": EFFORT,
     }

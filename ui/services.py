@@ -213,6 +213,7 @@ def open_runs(settings: Settings, database: Database, registry: Registry) -> Run
         adapters_dir=settings.adapters_dir,
         resolve=lambda name: model_path(settings, name),
         on_done=lambda run, folder: take_in(run, folder, database=database, registry=registry),
+        embedding=embedding_path(settings),
         threads=settings.threads,
     )
 
@@ -246,6 +247,14 @@ def _scheduler(database: Database, runs: Runs) -> Scheduler:
 def model_path(settings: Settings, name: str) -> str:
     """What an assistant's model is: `default` is the one of the settings. Raises `ModelUnavailable`."""
     return models.resolve(settings.models_dir, settings.model if name == "default" else name)
+
+
+def embedding_path(settings: Settings) -> str | None:
+    """Where the embedding model of the settings is; none where the default one is not there."""
+    if settings.embedding_model != "default":
+        return settings.embedding_model
+    there = installed(settings.models_dir, DEFAULT_EMBEDDING)
+    return str((settings.models_dir / DEFAULT_EMBEDDING.folder).resolve()) if there else None
 
 
 def open_embedder(settings: Settings) -> Embedder:

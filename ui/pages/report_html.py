@@ -18,6 +18,7 @@ NAMES = {
     "empty replies": "No empty answers",
     "unfinished replies": "Answers come to an end",
     "answers from sources": "Right answers from documents",
+    "liking": "Answers that people like better",
     "preference": "Learned what people prefer",
     "teaching": "Learned what it was taught",
 }
