@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from peft import PeftModel
 from torch import Tensor
-from torch.nn.functional import cosine_similarity
+from torch.nn.functional import cosine_similarity, normalize
 from transformers import PreTrainedTokenizerBase
 
 from assistant import models
@@ -57,7 +57,8 @@ def weigh(
     if mine and theirs:
         trained = load_trainable(model, adapter, recipe).eval()
         wanted = _top_layers(trained)
-        towards = torch.stack([_gradient(trained, sides, wanted) for _, sides in theirs]).mean(0)
+        # Each counts for as much: as they are, one long reply would outweigh all others.
+        towards = torch.stack([normalize(_gradient(trained, sides, wanted), dim=0) for _, sides in theirs]).sum(0)
         for names, sides in mine:
             pull = cosine_similarity(_gradient(trained, sides, wanted), towards, dim=0)
             lines.append({"rows": names, "pull": round(float(pull), 4)})
