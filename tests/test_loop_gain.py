@@ -352,14 +352,14 @@ def result(**more: Any) -> dict[str, Any]:
 def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: Path) -> None:
     rows = tables.rows(
         [
-            result(stock=result()),
+            result(stock=result(), at_once={"corrected": {"gain": 0.7}}),
             result(study=asdict(Study(preference="y")), rounds=[result(), result(figures=None, state="refused")]),
         ]
     )
     assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
     cells = tables.cells(rows[0])
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
-    assert cells[2] == "90%" and cells[6] == "1.20 !"
+    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 !"
     assert tables.cells(rows[3])[2] == "50%"
     assert tables.rows([result(pushed=2.0)])[0].verdict == "passed wrongly, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")
