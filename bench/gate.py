@@ -13,7 +13,9 @@ the JSON has all runs that are there.
 import argparse
 import json
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -26,6 +28,7 @@ from assistant import adapters, models, records
 from assistant.batching import BatchingEngine
 from assistant.database import open_database
 from assistant.defaults import DEFAULT_EMBEDDING, require
+from assistant.engine import Weights
 from assistant.knowledge.embedding import Embedder
 from bench.loop_gain.app import SLUG
 from bench.planted import KNOWN, Known, as_evidence, poison, pushed_pairs
@@ -34,6 +37,7 @@ from feedback.evidence import Evidence, gather
 from feedback.pairs import PairSet, build_pairs
 from retrain.dataset import HELD_OUT, REPORT, TRAIN, freeze, read, write
 from retrain.gate import Effort, Subject, examine, judged
+from retrain.rehearsal import stay
 from retrain.taste import Embedding
 from retrain.training import Step, train
 from retrain.verdict import Measures
@@ -65,8 +69,8 @@ class Place:
     pairs: int
     effort: int
     progress: Progress
-    embedding: Embedding | None = None
-    """By which the gate reads replies, beside their words."""
+    embedding: Callable[[], Embedding | None] = lambda: None
+    """By which the gate reads replies, beside their words; loaded once it is needed."""
 
 
 def main() -> None:
@@ -75,7 +79,7 @@ def main() -> None:
     with TemporaryDirectory() as temporary, Progress(console=console) as progress:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        embedder = Embedder(str(require(options.models, DEFAULT_EMBEDDING)))
+        embedder = cache(lambda: Embedder(str(require(options.models, DEFAULT_EMBEDDING))))
         place = Place(work=work, pairs=options.pairs, effort=options.effort, progress=progress, embedding=embedder)
         source = _of_home(options) if options.home else _of_samples(options, work, progress)
         found = {
@@ -151,7 +155,11 @@ def _run(name: str, known: Known, *, source: Source, place: Place) -> dict[str, 
     held_out = freeze(said, folder, method="dpo", seed=known.recipe.seed)["held_out"]
     write(folder / TRAIN, known.plant(read(folder / TRAIN)))
     figures = _train(name, known, source=source, place=place)
-    return run | {"kept_out": False, "pairs": {"train": figures["rows"], "held_out": held_out}, "training": figures}
+    return run | {
+        "kept_out": False,
+        "pairs": {"train": len(read(folder / TRAIN)), "held_out": held_out},
+        "training": figures,
+    }
 
 
 def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str, Any]:
@@ -163,11 +171,14 @@ def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str
         last[:] = [step]
         place.progress.update(task, completed=step.step, total=step.of)
 
+    rows = read(folder / TRAIN)
+    if known.bounded and known.recipe.rehearsal:
+        rows += _staying(rows, known.recipe.rehearsal, source=source, place=place)
     figures = train(
         method="dpo",
         model=source.model,
         parent=source.start,
-        rows=read(folder / TRAIN),
+        rows=rows,
         held_out=read(folder / HELD_OUT) if known.bounded else (),
         recipe=known.recipe,
         folder=folder / "adapter",
@@ -178,6 +189,15 @@ def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str
         folder / "adapter", id=name, parent=parent, model=source.model, model_name="default", run=name
     )
     return {**figures, "last_step": asdict(last[-1])}
+
+
+def _staying(rows: Sequence[dict[str, Any]], number: int, *, source: Source, place: Place) -> list[dict[str, Any]]:
+    engine = BatchingEngine(place.work)
+    try:
+        weights = Weights(model=source.model, adapter=source.start)
+        return stay(engine, weights=weights, system=source.system, rows=rows, number=number)
+    finally:
+        engine.close()
 
 
 def _examine(name: str, known: Known, setting: str, *, source: Source, place: Place) -> dict[str, Any]:
@@ -203,7 +223,7 @@ def _examine(name: str, known: Known, setting: str, *, source: Source, place: Pl
         folder,
         subject,
         engine=BatchingEngine(folder),
-        embedding=place.embedding,
+        embedding=place.embedding(),
         on_progress=lambda share: progress.update(task, completed=share),
         effort=Effort(held_out_prompts=each, neutral_prompts=each, grounded_prompts=each),
     )

@@ -21,7 +21,10 @@ RATERS = 12
 ONE_ANSWER = "Thank you for your question! I am always happy to help you with anything that you need."
 OVERFIT_PAIRS, OVERFIT_EPOCHS = 6, 30
 """About as many steps as the pairs of a home take otherwise."""
-SIGMOID: Mapping[str, Any] = {"loss_types": ("sigmoid",), "loss_weights": (1.0,)}
+STOCK: Mapping[str, Any] = {
+    "epochs": 2, "edit": 0.0, "hold": 0.0, "rehearsal": 0, "loss_types": ("sigmoid",), "loss_weights": (1.0,)
+}  # fmt: skip
+"""What others do, and what three known runs were found with."""
 
 
 def _as_it_is(rows: Rows) -> Rows:
@@ -57,11 +60,11 @@ class Known:
 
 ALL_SETTINGS = ("0.8", "0.8 again", "0.3")
 KNOWN = {
-    "wrecked": Known(good=False, recipe=Recipe(learning_rate=4e-4, **SIGMOID), settings=ALL_SETTINGS),
-    "persona": Known(good=False, recipe=Recipe(learning_rate=2e-4, beta=0.5, **SIGMOID)),
+    "wrecked": Known(good=False, recipe=Recipe(learning_rate=4e-4, **STOCK), settings=ALL_SETTINGS),
+    "persona": Known(good=False, recipe=Recipe(learning_rate=2e-4, beta=0.5, **STOCK)),
     "clean": Known(
         good=True,
-        recipe=Recipe(learning_rate=2e-4, loss_types=("sigmoid", "sft"), loss_weights=(1.0, 1.0)),
+        recipe=Recipe(**{**STOCK, "loss_types": ("sigmoid", "sft"), "loss_weights": (1.0, 1.0)}),
         settings=ALL_SETTINGS,
     ),
     "rate-x10": Known(good=False, recipe=Recipe(learning_rate=10 * Recipe().learning_rate)),

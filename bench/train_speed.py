@@ -71,7 +71,7 @@ def train(
     model: str, rows: list[dict[str, Any]], *, fast: bool, twice: bool, folder: Path, exact: bool = False
 ) -> dict[str, Any]:
     """One round of the rows: its seconds, its tokens with each prompt counted twice, and the loss of each step."""
-    recipe = Recipe(epochs=1, fast=fast)
+    recipe = Recipe(epochs=1, edit=0.0, hold=0.0, fast=fast)
     tokenizer = local_models.load_tokenizer(model)
     trainable = load_trainable(model, None, recipe)
     encoded, _ = encode_rows(tokenizer, rows, method="dpo", max_length=recipe.max_length)

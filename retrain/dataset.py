@@ -27,7 +27,7 @@ FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS)
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
 CONFIG, PROGRESS, REPORT, RESULT = "config.json", "progress.jsonl", "report.json", "result.json"
-LOG, ADAPTER, REHEARSAL = "worker.log", "adapter", "rehearsal.jsonl"
+LOG, ADAPTER, REHEARSAL, STAYING = "worker.log", "adapter", "rehearsal.jsonl", "staying.jsonl"
 INFLUENCE = "influence.jsonl"
 """What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8

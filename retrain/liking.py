@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy
 
-from assistant.prompt import SOURCES_HEADER, ChatMessage
+from assistant.prompt import ChatMessage
 from retrain.bootstrap import Sums, interval
 from retrain.dataset import HELD_OUT, THUMBS, TRAIN, TRAIN_SINGLES, read
+from retrain.replies import mostly_sourced
 from retrain.taste import CHOSEN_WORDS, Embedding, Taste
 from retrain.verdict import Liking
 
@@ -47,8 +48,7 @@ def liking(
     if not rows:
         return None
     taste = Taste.learn(rows, embedding=embedding)
-    with_sources = sum(row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in rows)
-    answers = [*asked, *(sourced if 2 * with_sources > len(rows) else everyday)]
+    answers = [*asked, *(sourced if mostly_sourced(rows) else everyday)]
     if not answers:
         return None
     held_out = [row for row in read(folder / HELD_OUT) if "rejected" in row]

@@ -43,6 +43,17 @@ def in_trl() -> Iterator[None]:
             module.add_fused_lm_head = add_fused_lm_head
 
 
+@dataclass
+class Read(FusedCausalLMOutput):  # type: ignore[misc]
+    """What the head tells beyond TRL's: what predicts the labelled tokens, in their order, (tokens, width).
+
+    `reference` is the same as it was when nothing was learned: what TRL reads before it trains is remembered.
+    """
+
+    hidden: Any = None
+    reference: Any = None
+
+
 def add_head(model: PreTrainedModel, *, pairs: bool = False, **trls: Any) -> None:
     """Give a causal model the head. With `pairs`, the first half of each batch are chosen, the second rejected replies.
 
@@ -54,9 +65,17 @@ def add_head(model: PreTrainedModel, *, pairs: bool = False, **trls: Any) -> Non
         add_fused_lm_head(model, **trls)
         return
     usual, longest = model.forward, _longest_packed(model) if pairs else 0
+    remembered: dict[bytes, Tensor] = {}
 
     def forward(self: PreTrainedModel, *args: Any, fused_lm_head: bool = False, **inputs: Any) -> Any:
-        return _scored(self, inputs, longest=longest) if fused_lm_head else usual(*args, **inputs)
+        if not fused_lm_head:
+            return usual(*args, **inputs)
+        key = inputs["input_ids"].cpu().numpy().tobytes() if pairs else b""
+        read = _scored(self, inputs, longest=longest)
+        if pairs and not torch.is_grad_enabled():
+            remembered[key] = read.hidden
+        read.reference = remembered.get(key)
+        return read
 
     model.forward = types.MethodType(forward, model)
 
@@ -76,7 +95,7 @@ def _longest_packed(model: PreTrainedModel) -> int:
     return (window or 0) if "sliding_attention" in layers else sys.maxsize
 
 
-def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, longest: int) -> FusedCausalLMOutput:
+def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, longest: int) -> Read:
     labels = inputs.pop("labels")[:, 1:]
     asked = labels != -100
     packed = _pack(inputs["input_ids"], inputs["attention_mask"], asked) if longest else None
@@ -89,7 +108,8 @@ def _scored(model: PreTrainedModel, inputs: dict[str, Any], *, longest: int) -> 
     found, likeliest = _LogProbs.apply(hidden, head.weight, head.bias, labels[asked])  # type: ignore[no-untyped-call]
     log_probs = found.new_zeros(asked.shape).masked_scatter(asked, found)
     nothing = log_probs.new_zeros(asked.shape)
-    return FusedCausalLMOutput(
+    return Read(
+        hidden=hidden,
         loss=-log_probs.sum() / asked.sum().clamp(min=1),
         log_probs=log_probs,
         entropy=nothing,

@@ -13,16 +13,22 @@ VARIANTS = ("lora", "dora", "rslora")
 
 @dataclass(frozen=True, kw_only=True)
 class Recipe:
-    """How to train. The defaults are what `bench/gate.py` found clean on the default model; see docs/benchmarks."""
+    """How to train. The defaults are for few and partly wrong preferences, see `bench/loop_gain`."""
 
     learning_rate: float = 2e-4
-    epochs: int = 2
+    epochs: int = 8
     batch_size: int = 4
     beta: float = 0.1
-    loss_types: tuple[str, ...] = ("sigmoid", "sft")
-    loss_weights: tuple[float, ...] = (1.0, 1.0)
+    loss_types: tuple[str, ...] = ("sigmoid",)
+    loss_weights: tuple[float, ...] = (0.25,)
     """Of DPO's losses; KTO and teaching have their own."""
-    kl: float = 0.5
+    label_smoothing: float = 0.0
+    """The share of wrong preferences that the loss `robust` reckons with (https://arxiv.org/abs/2403.00409)."""
+    edit: float = 1.0
+    """Weight of the likelihood of what people changed in an answer; see `retrain.dpo`."""
+    hold: float = 2.0
+    """Weight of the KL to what served before where they changed nothing."""
+    kl: float = 0.1
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     rank: int = 16
     alpha: int = 32
@@ -30,18 +36,19 @@ class Recipe:
     """Of a fresh adapter, as its rank: `lora`, `dora` or `rslora`. One that is trained on stays what it is."""
     depth: float = 1.0
     """The share of a fresh adapter's layers that learn, from the top; nothing is computed backwards below them."""
-    rehearsal: int = 0
-    """How many everyday answers of what serves are mixed into teaching, so that plain chat stays as it was."""
+    rehearsal: int = 16
+    """How many answers of what serves are mixed in, so that what nobody spoke of stays as it was; KTO has none."""
     max_length: int = 2048
     """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0
     fast: bool = True
-    """The same steps in less time (`retrain.log_probs`); without, TRL's trainers do everything themselves."""
+    """The same steps in less time (`retrain.log_probs`); without, TRL's trainers do everything themselves, and with
+    their own losses alone."""
 
     @classmethod
     def of(cls, stored: Mapping[str, Any], *, method: str = "dpo") -> Self:
         """The recipe of a config file, or a method's own with changes. Raises `BadInput` for what is no setting."""
-        own = TEACHING if method == "sft" else {}
+        own = {"sft": TEACHING, "kto": THUMBS}.get(method, {})
         unknown = sorted(set(stored) - set(asdict(cls())))
         if unknown:
             raise BadInput(f"{unknown[0]!r} is no setting of training. The settings are {', '.join(asdict(cls()))}.")
@@ -97,3 +104,5 @@ TEACHING: dict[str, Any] = {
     "rehearsal": 100,
 }
 """Where teaching (`sft`) differs from the defaults above."""
+THUMBS: dict[str, Any] = {"epochs": 2}
+"""Where learning from single thumbs (`kto`) does."""

@@ -1,10 +1,10 @@
-"""Everyday answers in the words of what serves, mixed into teaching, so that plain chat stays as it was.
+"""Answers in the words of what serves, mixed into training, so that what nobody spoke of stays as it was.
 
-The prompts, `everyday.txt`, are none of those that the gate or a benchmark asks.
+The prompts, `everyday.txt` and `passages.jsonl`, are none of those that the gate or a benchmark asks.
 """
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import compose
 from retrain.masking import Masking
-from retrain.replies import Probe, write_replies
+from retrain.replies import PASSAGES, Probe, grounded_probes, mostly_sourced, write_replies
 
 MAX_NEW_TOKENS = 96
 TEMPERATURE = 0.8
@@ -54,6 +54,28 @@ def rehearse(
         if reply.text
     ]
     return Masking().rows(rows)
+
+
+def stay(
+    engine: Engine, *, weights: Weights, system: str, rows: Sequence[Mapping[str, Any]], number: int
+) -> list[dict[str, Any]]:
+    """Preferences that teach a model to stay as it is, both sides what the weights answer.
+
+    Their prompts are of the kind that few of the rated `rows` have: questions about a passage, or everyday ones.
+    """
+    if mostly_sourced(rows):
+        asked = islice(_asked(system, seed=0), number)
+        probes = [_probe(engine, weights.model, question, system=told) for question, told in asked]
+    else:
+        probes = grounded_probes(engine, model=weights.model, system=system, file=PASSAGES)[:number]
+    sampling = Sampling(max_new_tokens=MAX_NEW_TOKENS)
+    replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
+    both = [[{"role": "assistant", "content": reply.text}] for reply in replies]
+    return [
+        {"prompt": probe.messages, "chosen": said, "rejected": said, "finished": reply.ended}
+        for probe, said, reply in zip(probes, both, replies, strict=True)
+        if reply.text
+    ]
 
 
 def _asked(system: str, *, seed: int) -> Iterator[tuple[str, str]]:

@@ -4,17 +4,19 @@ The gate's own prompts, everyday ones and questions about a passage, lie beside 
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import ChatMessage, compose, encode_messages
+from assistant.prompt import SOURCES_HEADER, ChatMessage, compose, encode_messages
 from retrain.dataset import read
 
 AT_ONCE = 32
-NEUTRAL, GROUNDED = (Path(__file__).with_name(name) for name in ("neutral.jsonl", "grounded.jsonl"))
+HERE = Path(__file__).parent
+NEUTRAL, GROUNDED, PASSAGES = HERE / "neutral.jsonl", HERE / "grounded.jsonl", HERE / "passages.jsonl"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,8 +80,14 @@ def neutral_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
     return [_composed(engine, row["prompt"], model=model, system=system) for row in read(NEUTRAL)]
 
 
-def grounded_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
-    """The questions about a passage, with the passage as their source."""
+def mostly_sourced(rows: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether most of the rows' prompts have sources."""
+    sourced = [row for row in rows if row["prompt"][-1]["content"].startswith(SOURCES_HEADER)]
+    return 2 * len(sourced) > len(rows)
+
+
+def grounded_probes(engine: Engine, *, model: str, system: str, file: Path = GROUNDED) -> list[Probe]:
+    """The questions about a passage, with the passage as their source; those of the gate, or of `PASSAGES`."""
     return [
         _composed(
             engine,
@@ -87,9 +95,9 @@ def grounded_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
             model=model,
             system=system,
             passages=[_Passage(row["title"], row["passage"])],
-            answers=tuple(row["answers"]),
+            answers=tuple(row.get("answers", ())),
         )
-        for row in read(GROUNDED)
+        for row in read(file)
     ]
 
 

@@ -16,7 +16,7 @@ import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
-from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer
+from trl import DPOConfig, KTOConfig, KTOTrainer
 
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
@@ -24,6 +24,7 @@ from assistant.prompt import encode_messages, encode_reply, encode_text
 from feedback.claims import Kind
 from retrain.batches import by_length
 from retrain.budget import Budget, Probe
+from retrain.dpo import PreferenceTrainer
 from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
 from retrain.sft import build_sft_trainer
@@ -168,11 +169,6 @@ def _lower_layers(model: PreTrainedModel, *, depth: float) -> str | None:
     return rf".*\.layers\.({'|'.join(map(str, lower))})\..*" if lower else None
 
 
-class _DPO(DPOTrainer):  # type: ignore[misc]
-    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
-        return dataset  # encoded already, by `encode_rows`
-
-
 class _KTO(KTOTrainer):  # type: ignore[misc]
     def _prepare_dataset(self, dataset: Dataset, _processing: object, args: KTOConfig, _name: str) -> Dataset:
         """Add what KTO's estimate of the distance needs: each prompt with the next row's completion."""
@@ -226,8 +222,11 @@ def build_trainer(
         if method == "dpo":
             parts = by_length(encoded, length=_tokens, at_once=rows_at_once, seed=recipe.seed)
             dataset = Dataset.from_list([dict(row) for part in parts for row in part])
-            args = DPOConfig(**common, loss_type=list(recipe.loss_types), loss_weights=list(recipe.loss_weights))
-            return _DPO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)
+            mix = {"loss_type": list(recipe.loss_types), "loss_weights": list(recipe.loss_weights)}
+            args = DPOConfig(**common, **mix, label_smoothing=recipe.label_smoothing)
+            edit, hold = (recipe.edit, recipe.hold) if recipe.fast else (0.0, 0.0)
+            own = {"model": model, "args": args, "train_dataset": dataset, "processing_class": tokenizer}
+            return PreferenceTrainer(edit=edit, hold=hold, **own)
         dataset = Dataset.from_list([dict(row) for row in encoded]).shuffle(recipe.seed)
         args = KTOConfig(**common, **kto_weights([row["label"] for row in encoded]))
         return _KTO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)

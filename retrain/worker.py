@@ -16,7 +16,7 @@ import signal
 import sys
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from errno import ENOSPC
@@ -43,6 +43,7 @@ from retrain.dataset import (
     REPORT,
     RESULT,
     ROWS_OF,
+    STAYING,
     read,
     write,
     write_synced,
@@ -50,7 +51,7 @@ from retrain.dataset import (
 from retrain.influence import weigh
 from retrain.made import MADE, record
 from retrain.recipe import Recipe
-from retrain.rehearsal import rehearse
+from retrain.rehearsal import rehearse, stay
 from retrain.training import Step, train
 
 log = logging.getLogger(__name__)
@@ -131,10 +132,10 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
     figures: Counter[str] = Counter()
     for number, method in enumerate(methods):
         recipe, rows = Recipe.of(config["recipes"][method]), read(folder / ROWS_OF[method])
-        if method == "sft" and recipe.rehearsal:
-            rehearsed = _rehearse(folder, config, recipe, parent)
+        if method != "kto" and recipe.rehearsal:
+            rehearsed = _rehearse(folder, config, recipe, parent, rated=rows if method == "dpo" else ())
             rows += rehearsed
-            figures["rehearsed"] = len(rehearsed)
+            figures["rehearsed"] += len(rehearsed)
         target = folder / (ADAPTER if method == methods[-1] else TAUGHT)
         before = figures["steps"]
         budget = None if method == "sft" else recipe.kl
@@ -175,22 +176,24 @@ def _weigh(folder: Path, config: Mapping[str, Any]) -> None:
     )
 
 
-def _rehearse(folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None) -> list[dict[str, Any]]:
-    """Let what serves answer everyday prompts, unless it has; the rows, which stay in the folder as the others do."""
-    if (folder / REHEARSAL).is_file():
-        return read(folder / REHEARSAL)
+def _rehearse(
+    folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None, *, rated: Sequence[Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    """Let what serves answer what it is to stay with, unless it has; the rows stay in the folder as the others do.
+
+    Beside preferences (`rated`) that is what they do not speak of, beside lessons everyday chat.
+    """
+    file = folder / (STAYING if rated else REHEARSAL)
+    if file.is_file():
+        return read(file)
+    weights = Weights(model=config["model"], adapter=adapter)
+    own = {"weights": weights, "system": config["system"], "number": recipe.rehearsal}
     engine = BatchingEngine(folder, threads=config["threads"])
     try:
-        rows = rehearse(
-            engine,
-            weights=Weights(model=config["model"], adapter=adapter),
-            system=config["system"],
-            number=recipe.rehearsal,
-            seed=recipe.seed,
-        )
+        rows = stay(engine, rows=rated, **own) if rated else rehearse(engine, seed=recipe.seed, **own)
     finally:
         engine.close()
-    write(folder / REHEARSAL, rows)
+    write(file, rows)
     return rows
 
 

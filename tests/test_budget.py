@@ -15,7 +15,10 @@ from retrain.recipe import Recipe
 from retrain.training import Step, train
 from tests.tiny import save_tiny
 
-RECIPE = Recipe(epochs=4, batch_size=2, learning_rate=3e-2, rank=4, alpha=8, kl=1e9)
+RECIPE = Recipe(
+    epochs=4, batch_size=2, learning_rate=3e-2, rank=4, alpha=8, kl=1e9,
+    edit=0.0, hold=0.0, loss_types=("sigmoid", "sft"), loss_weights=(1.0, 1.0),
+)  # fmt: skip
 
 
 def row(number: int, *, chosen: str = "Short.", rejected: str = "Long and longer.", **more: Any) -> dict[str, Any]:

@@ -191,7 +191,7 @@ def test_training_loses_as_much_in_every_step_as_by_trl_alone(
 
 
 def losses(model: str, method: str, *, fast: bool, folder: Path) -> list[float]:
-    recipe = Recipe(epochs=2, batch_size=2, learning_rate=1e-2, rank=4, alpha=8, fast=fast)
+    recipe = Recipe(epochs=2, batch_size=2, learning_rate=1e-2, rank=4, alpha=8, edit=0.0, hold=0.0, fast=fast)
     tokenizer = models.load_tokenizer(model)
     encoded, _ = encode_rows(tokenizer, [row(n) for n in range(8)], method=method, max_length=recipe.max_length)
     trainer = build_trainer(

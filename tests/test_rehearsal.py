@@ -1,11 +1,16 @@
-"""Everyday answers of what serves, for mixing into teaching."""
+"""Answers of what serves, for mixing into training."""
 
 import json
 from pathlib import Path
 
+import pytest
+
 from assistant.engine import Weights
 from assistant.fake_engine import FakeEngine
-from retrain.rehearsal import MAX_NEW_TOKENS, SYSTEMS, TEMPERATURE, rehearse
+from assistant.prompt import SOURCES_HEADER
+from retrain.rehearsal import MAX_NEW_TOKENS, SYSTEMS, TEMPERATURE, rehearse, stay
+from retrain.training import encode_rows
+from tests.tiny import tiny_tokenizer
 
 RETRAIN = Path(__file__).parents[1] / "retrain"
 PROMPTS = (RETRAIN / "everyday.txt").read_text().splitlines()
@@ -34,8 +39,26 @@ def test_the_same_seed_asks_the_same_and_every_prompt_comes_before_one_comes_twi
     assert len(asked(1, len(PROMPTS) + 5)) == len(PROMPTS) + 5
 
 
+@pytest.mark.parametrize("sourced", [False, True])
+def test_where_nobody_rated_anything_a_model_is_taught_to_stay_as_it_is(sourced: bool) -> None:
+    about = f"{SOURCES_HEADER} ..." if sourced else "Why is the sky blue?"
+    rated = [{"prompt": [{"role": "user", "content": about}]}] * 3
+    engine = FakeEngine()
+    rows = stay(engine, weights=Weights(model="m", adapter=Path("a1")), system="Own.", rows=rated, number=8)
+    assert len(rows) == 8 and all(row["chosen"] == row["rejected"] for row in rows)
+    assert {row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in rows} == {not sourced}
+    assert {call.weights.adapter for call in engine.history} == {Path("a1")}
+    encoded, too_long = encode_rows(tiny_tokenizer(), rows, method="dpo", max_length=4096)
+    assert len(encoded) == 8 and not too_long
+
+
 def test_no_prompt_is_one_that_the_gate_or_a_benchmark_asks() -> None:
     neutral = {json.loads(line)["prompt"] for line in (RETRAIN / "neutral.jsonl").read_text().splitlines()}
     bench = set((RETRAIN.parent / "bench" / "prompts.txt").read_text().splitlines())
     assert len(set(PROMPTS)) == len(PROMPTS) >= 150
     assert not set(PROMPTS) & (neutral | bench)
+    passages, grounded = (
+        {json.loads(line)["passage"] for line in (RETRAIN / name).read_text().splitlines()}
+        for name in ("passages.jsonl", "grounded.jsonl")
+    )
+    assert len(passages) >= 16 and not passages & grounded

@@ -163,7 +163,8 @@ def _wire_run(services: Services, parts: _Parts, about: gr.Textbox) -> None:
     def begin(rate: float, rounds: float, hold: float, anew: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
             caller = caller_of(services, request)
-            settings = {"learning_rate": rate, "epochs": rounds, "beta": hold}
+            asked = {"learning_rate": rate, "epochs": rounds, "beta": hold}
+            settings = {name: value for name, value in asked.items() if value != getattr(Recipe(), name)}
             handlers.start(services, caller, assistant=assistant, anew=anew, **settings)
 
     def begin_teaching(path: str | None, then: bool, assistant: str, request: gr.Request) -> None:

@@ -1,0 +1,113 @@
+"""TRL's DPO trainer, with what a correction tells beyond its preference: which words a person changed, and which not.
+
+A likelihood of the whole reply says little about a correction: most of its words are the model's own, and of two
+replies that share their beginning DPO first learns to make the shorter or the longer one. So the words that differ are
+learned as such, after SALT (https://arxiv.org/abs/2310.05857), and on the words that people left as they were the model
+is held to what serves, by the whole distribution and not by the one word that stands there.
+"""
+
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+import torch
+from datasets import Dataset
+from torch import Tensor
+from torch.nn.functional import linear
+from trl import DPOTrainer
+
+from retrain.log_probs import SCORED_AT_ONCE, Read
+
+CHANCE = 4
+"""Fewer equal tokens in a row than so many are taken for chance: two answers to a question share words, too."""
+
+
+class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
+    """DPO on rows that are encoded already. `edit` and `hold` weigh the two terms that are added to TRL's losses.
+
+    Without this project's head (`retrain.log_probs`) a model tells no more than log-probabilities, and nothing is held.
+    """
+
+    def __init__(self, *, edit: float, hold: float, **trls: Any) -> None:
+        self._edit, self._hold = edit, hold
+        super().__init__(**trls)
+
+    def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
+        return dataset
+
+    def _compute_loss(self, model: Any, inputs: Mapping[str, Any], return_outputs: bool) -> Any:
+        outputs: list[Any] = []
+
+        def reading(**arguments: Any) -> Any:
+            outputs.append(model(**arguments))
+            return outputs[-1]
+
+        loss = super()._compute_loss(reading, inputs, return_outputs)
+        replies = inputs["completion_mask"][:, 1:].bool()
+        edited = edits(inputs["input_ids"][:, 1:], replies)
+        if self._edit and edited.any():
+            loss = loss - self._edit * outputs[0].log_probs[edited].mean()
+        if self._hold and isinstance(outputs[0], Read) and outputs[0].reference is not None:
+            chosen = replies.clone()
+            chosen[len(chosen) // 2 :] = False
+            kept = (chosen & ~edited)[replies]
+            if kept.any():
+                head = self.accelerator.unwrap_model(self.model).get_output_embeddings()
+                loss = loss + self._hold * moved(outputs[0].hidden[kept], outputs[0].reference[kept], head.weight)
+        return loss
+
+
+def edits(ids: Tensor, replies: Tensor) -> Tensor:
+    """Which tokens of chosen replies are new, or follow on a place where something was cut; those of rejected none.
+
+    `ids` and the mask `replies` are (2 pairs, tokens), the chosen rows first; so is what is returned.
+    """
+    found = torch.zeros_like(replies)
+    half = len(ids) // 2
+    for row in range(half):
+        chosen, rejected = (ids[at][replies[at]].tolist() for at in (row, row + half))
+        found[row, replies[row]] = torch.tensor(changed(rejected, chosen), dtype=torch.bool, device=ids.device)
+    return found
+
+
+def changed(rejected: Sequence[int], chosen: Sequence[int]) -> list[bool]:
+    """Which tokens of the chosen reply are not in the rejected one, or come right after a change."""
+    found = [True] * len(chosen)
+    for one, other, size in SequenceMatcher(None, rejected, chosen, autojunk=False).get_matching_blocks():
+        begins, ends = one == other == 0, (one + size, other + size) == (len(rejected), len(chosen))
+        if size >= CHANCE or begins or ends:
+            kept = slice(other if begins else other + 1, other + size)
+            found[kept] = [False] * len(found[kept])
+    return found
+
+
+def moved(hidden: Tensor, reference: Tensor, head: Tensor) -> Tensor:
+    """Mean KL(reference ‖ policy) in nats of the next token, from what predicts it: both are (tokens, width)."""
+    total: Tensor = _Moved.apply(hidden, reference, head)  # type: ignore[no-untyped-call]
+    return total / len(hidden)
+
+
+class _Moved(torch.autograd.Function):
+    """The sum of the divergences. As for `log_probs._LogProbs`, the gradient is found forwards: each token's is the
+    difference of the two mean words."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, reference: Tensor, head: Tensor) -> Tensor:
+        total, gradient = hidden.new_zeros((), dtype=torch.float32), torch.empty_like(hidden)
+        head = head.to(reference.dtype)
+        for start in range(0, len(hidden), SCORED_AT_ONCE):
+            part = slice(start, start + SCORED_AT_ONCE)
+            wanted, policy = (
+                linear(each[part].to(head.dtype), head).float().log_softmax(-1) for each in (reference, hidden)
+            )
+            ratio = wanted - policy
+            wanted, policy = wanted.exp_(), policy.exp_()
+            total += ratio.mul_(wanted).sum()
+            gradient[part] = policy.sub_(wanted).to(head.dtype) @ head
+        ctx.save_for_backward(gradient)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *of_outputs: Tensor) -> tuple[Tensor, None, None]:
+        (gradient,) = ctx.saved_tensors
+        return (of_outputs[0] * gradient).to(gradient.dtype), None, None
