@@ -46,7 +46,7 @@ loop: .venv/.dev test-models
 
 bench-quick: .venv/.dev test-models
 	@echo "== whether feedback makes the assistant better, the quick form"
-	@$(PY) -m bench.loop_gain --quick --preferences brevity --models $(TEST_MODELS)
+	@$(PY) -m bench.loop_gain --quick --preferences bullets --models $(TEST_MODELS)
 
 e2e: browser loop
 

@@ -61,7 +61,7 @@ def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
     """What a run is trained on, as figures."""
     names = {
         "lessons": "Examples to teach",
-        "rehearsed": "Everyday answers mixed in",
+        "rehearsed": "Answers mixed in so that the rest stays",
         "train": "Preferences to train on",
         "held_out": "Kept for the test",
         "too_long": "Too long to train on",
