@@ -27,7 +27,7 @@ from retrain.training import (
 from tests.tiny import save_tiny
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(epochs=1, batch_size=2, learning_rate=1e-2, rank=4, alpha=8)
+RECIPE = Recipe(epochs=1, batch_size=2, learning_rate=1e-2, rank=4, alpha=8, kl=1e9)
 
 
 def row(

@@ -1,6 +1,6 @@
 """Whether feedback makes the assistant better, measured through the running product.
 
-    python -m bench.loop_gain --quick --preferences brevity     (`make bench-quick`; fails where feedback does not help)
+    python -m bench.loop_gain --quick --preferences bullets     (`make bench-quick`; fails where feedback does not help)
     python -m bench.loop_gain --table 1 --work FOLDER [--models FOLDER] [--seeds 3]
 
 Simulated people (`people.py`) with one preference (`preferences/`) chat with a running app and give feedback through
@@ -56,7 +56,7 @@ def main(
         wanted = _tables(table or [1])
         base = Study(preference="")
         if quick:
-            base, names = replace(base, events=QUICK_EVENTS, effort=QUICK), names or ["brevity"]
+            base, names = replace(base, events=QUICK_EVENTS, effort=QUICK), names or ["bullets"]
         with ExitStack() as stack:
             folder = work or Path(stack.enter_context(TemporaryDirectory(prefix="thumbloop-bench-")))
             bar = _Bar(stack.enter_context(Progress(console=console, transient=not console.is_terminal)))
