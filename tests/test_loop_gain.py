@@ -277,7 +277,7 @@ def test_the_quick_command_exits_with_a_sentence_where_feedback_did_not_help(
     monkeypatch.setattr(command, "run_study", lambda study, _place: studied.append(study) or made)
     run = CliRunner().invoke(cli, ["--quick", "--models", str(tmp_path)])
     assert run.exit_code == 1 and said in " ".join(run.stderr.split())
-    assert [(study.preference, study.stock) for study in studied] == [("brevity", False)]
+    assert [(study.preference, study.stock) for study in studied] == [("bullets", False)]
 
 
 def said(*replies: str, right: int = 40) -> Said:
