@@ -115,14 +115,6 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
         return
     _tell_examined(folder, 0.0, trained=figures)
     _weigh(folder, config)
-    adapters.name_weights(
-        folder / ADAPTER,
-        id=config["run"],
-        parent=config["parent"],
-        model=config["model"],
-        model_name=config["model_name"],
-        run=config["run"],
-    )
     _examine(folder, config, trained=figures)
 
 
@@ -159,6 +151,8 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
                 on_step=tell_step,
             )
         )
+        names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
+        adapters.name_weights(target, id=config["run"], run=config["run"], **names)
         parent = target
     return dict(figures)
 
