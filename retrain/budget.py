@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback
 
 from assistant import models
-from retrain.scoring import log_likelihoods
+from retrain.scoring import likelihoods_after
 
 CHECKS = 8
 """How often a run is looked at."""
@@ -108,7 +108,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         training, device = self._model.training, models.device().type
         self._model.eval()
         with torch.autocast(device, models.compute_dtype(), enabled=models.compute_dtype() is not torch.float32):
-            found = [_likelihoods(self._model, probe) for probe in self._probes]
+            found = [likelihoods_after(self._model, probe.prompts, probe.replies) for probe in self._probes]
         self._model.train(training)
         return found
 
@@ -128,15 +128,6 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             if len(news) == 2
         ]
         return -fmean(logsigmoid(self._beta * torch.tensor(margins)).tolist()) if margins else math.inf
-
-
-def _likelihoods(model: PeftModel, probe: Probe) -> list[list[float]]:
-    first = probe.prompts[0]
-    if all(prompt == first for prompt in probe.prompts):
-        return log_likelihoods(model, first, probe.replies)
-    return [
-        log_likelihoods(model, prompt, [reply])[0] for prompt, reply in zip(probe.prompts, probe.replies, strict=True)
-    ]
 
 
 def shortest(probes: Sequence[Probe]) -> list[Probe]:

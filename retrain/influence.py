@@ -106,9 +106,6 @@ def _gradient(model: PeftModel, sides: Sequence[Side], parameters: Sequence[Tens
     prompts, replies = [prompt for _, prompt, _ in sides], [reply for *_, reply in sides]
     device, dtype = models.device().type, models.compute_dtype()
     with torch.autocast(device, dtype, enabled=dtype is not torch.float32):  # as in training
-        if all(prompt == prompts[0] for prompt in prompts):
-            found = [*token_log_probs(model, prompts[0], replies)]
-        else:
-            found = [token_log_probs(model, prompt, [reply])[0] for prompt, reply in zip(prompts, replies, strict=True)]
-    asked = sum(weight * row[: len(reply)].sum() for (weight, _, reply), row in zip(sides, found, strict=True))
+        found = token_log_probs(model, prompts, replies)
+    asked = torch.stack([weight * row.sum() for (weight, _, _), row in zip(sides, found, strict=True)]).sum()
     return torch.cat([each.flatten() for each in torch.autograd.grad(asked, parameters)])

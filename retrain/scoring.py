@@ -129,21 +129,14 @@ def _pair_sums(
     sums = []
     for pair in pairs:
         prompt = encode_messages(tokenizer, pair.prompt)
+        other = prompt if pair.rejected_prompt is None else encode_messages(tokenizer, pair.rejected_prompt)
         replies = [encode_reply(tokenizer, pair.chosen), encode_reply(tokenizer, pair.rejected)]
-        if pair.rejected_prompt is None:
-            chosen, rejected = log_likelihoods(model, prompt, replies)
-        else:
-            other = encode_messages(tokenizer, pair.rejected_prompt)
-            (chosen,), (rejected,) = (
-                log_likelihoods(model, prompt, replies[:1]),
-                log_likelihoods(model, other, replies[1:]),
-            )
+        chosen, rejected = likelihoods_after(model, [prompt, other], replies)
         sums.append((sum(chosen), sum(rejected)))
         on_scored()
     return sums
 
 
-@torch.inference_mode()
 def log_likelihoods(
     model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]
 ) -> list[list[float]]:
@@ -151,15 +144,30 @@ def log_likelihoods(
 
     An empty reply gives an empty list.
     """
-    found = token_log_probs(model, prompt, replies).tolist()
-    return [row[: len(reply)] for row, reply in zip(found, replies, strict=True)]
+    return likelihoods_after(model, [prompt] * len(replies), replies)
 
 
-def token_log_probs(model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]) -> torch.Tensor:
-    """The same with a way back to the weights, as (replies, tokens of the longest); what stands past an end is no use.
+@torch.inference_mode()
+def likelihoods_after(
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]
+) -> list[list[float]]:
+    """The same with a prompt for each reply."""
+    return [row.tolist() for row in token_log_probs(model, prompts, replies)]
 
-    The prompt is read once for all replies.
-    """
+
+def token_log_probs(
+    model: PreTrainedModel, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]
+) -> list[torch.Tensor]:
+    """The same with a way back to the weights. A prompt that all replies share is read once."""
+    if all(prompt == prompts[0] for prompt in prompts):
+        rows = [*_padded(model, prompts[0], replies)] if replies else []
+    else:
+        rows = [_padded(model, prompt, [reply])[0] for prompt, reply in zip(prompts, replies, strict=True)]
+    return [row[: len(reply)] for row, reply in zip(rows, replies, strict=True)]
+
+
+def _padded(model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]) -> torch.Tensor:
+    """As (replies, tokens of the longest); what stands past an end is no use."""
     longest = max((len(reply) for reply in replies), default=0)
     if longest == 0:
         return torch.zeros(len(replies), 0)
