@@ -30,6 +30,8 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
 
     def __init__(self, *, edit: float, hold: float, **trls: Any) -> None:
         self._edit, self._hold = edit, hold
+        self._edits: dict[bytes, Tensor] = {}
+        """By batch: each comes again in every round."""
         super().__init__(**trls)
 
     def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
@@ -44,7 +46,10 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
 
         loss = super()._compute_loss(reading, inputs, return_outputs)
         replies = inputs["completion_mask"][:, 1:].bool()
-        edited = edits(inputs["input_ids"][:, 1:], replies)
+        batch = inputs["input_ids"].cpu().numpy().tobytes()
+        if batch not in self._edits:
+            self._edits[batch] = edits(inputs["input_ids"][:, 1:], replies)
+        edited = self._edits[batch]
         if self._edit and edited.any():
             loss = loss - self._edit * outputs[0].log_probs[edited].mean()
         if self._hold and isinstance(outputs[0], Read) and outputs[0].reference is not None:

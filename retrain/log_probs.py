@@ -73,7 +73,7 @@ def add_head(model: PreTrainedModel, *, pairs: bool = False, **trls: Any) -> Non
         key = inputs["input_ids"].cpu().numpy().tobytes() if pairs else b""
         read = _scored(self, inputs, longest=longest)
         if pairs and not torch.is_grad_enabled():
-            remembered[key] = read.hidden
+            remembered.setdefault(key, read.hidden)
         read.reference = remembered.get(key)
         return read
 
