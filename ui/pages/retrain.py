@@ -163,8 +163,7 @@ def _wire_run(services: Services, parts: _Parts, about: gr.Textbox) -> None:
     def begin(rate: float, rounds: float, hold: float, anew: bool, assistant: str, request: gr.Request) -> None:
         with spoken_errors():
             caller = caller_of(services, request)
-            asked = {"learning_rate": rate, "epochs": rounds, "beta": hold}
-            settings = {name: value for name, value in asked.items() if value != getattr(Recipe(), name)}
+            settings = {"learning_rate": rate, "epochs": rounds, "beta": hold}
             handlers.start(services, caller, assistant=assistant, anew=anew, **settings)
 
     def begin_teaching(path: str | None, then: bool, assistant: str, request: gr.Request) -> None:

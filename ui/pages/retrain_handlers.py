@@ -10,7 +10,7 @@ from typing import Any
 
 from assistant import records
 from assistant.knowledge import Upload
-from retrain.recipe import chosen
+from retrain.recipe import Recipe, chosen
 from retrain.tables import RunState
 from ui.endpoints import retraining
 from ui.pages import run_html, versions_handlers
@@ -89,9 +89,13 @@ def start(
     beta: float | None = None,
     anew: bool = False,
 ) -> None:
-    """Start a run; a setting that is left empty is as usual. Raises `NotAllowed`, `Conflict`, `BadInput`."""
+    """Start a run; a setting that is empty, or as the page shows it, is the method's own.
+
+    Raises `NotAllowed`, `Conflict`, `BadInput`.
+    """
     caller.require_admin()
-    settings = chosen({"learning_rate": learning_rate, "epochs": epochs, "beta": beta})
+    asked_for = {"learning_rate": learning_rate, "epochs": epochs, "beta": beta}
+    settings = chosen({name: value for name, value in asked_for.items() if value != getattr(Recipe(), name)})
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
     services.runs.start(asked.id, asked_by=caller.id, recipe=settings, anew=anew)
