@@ -19,6 +19,8 @@ from tests.tiny import save_tiny
 
 TEACHING = asdict(Recipe.of({"rehearsal": 3, "batch_size": 4, "rank": 4}, method="sft"))
 DPO = asdict(Recipe(epochs=1, batch_size=2))
+LESSONS = "train_lessons.jsonl"
+"""What teaching learns always stays; of preferences the best step does, and that may be the one before the first."""
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def trained(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
         tmp_path_factory.mktemp("runs") / "run-1", model, method="sft+dpo", recipes={"sft": TEACHING, "dpo": DPO}
     )
     lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 16)]
-    (folder / "train_lessons.jsonl").write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    (folder / LESSONS).write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
     with child(folder) as process:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
     return folder
@@ -64,18 +66,18 @@ def test_the_same_folder_gives_the_same_adapter_and_what_it_was_made_with_is_tol
 
 @pytest.mark.process
 def test_another_word_in_a_row_gives_another_adapter_and_names_the_file(run: Path) -> None:
-    rows = (run / "train.jsonl").read_text()
-    (run / "train.jsonl").write_text(rows.replace("Short.", "Brief."))
+    rows = (run / LESSONS).read_text()
+    (run / LESSONS).write_text(rows.replace("Short.", "Brief."))
     done = again(run)
-    assert not done.same and "train.jsonl was changed since." in done.sentence
+    assert not done.same and f"{LESSONS} was changed since." in done.sentence
 
 
 @pytest.mark.process
 def test_a_row_that_a_person_deleted_is_told(run: Path) -> None:
-    lines = (run / "train.jsonl").read_text().splitlines(keepends=True)
-    (run / "train.jsonl").write_text("".join(lines[1:]))
+    lines = (run / LESSONS).read_text().splitlines(keepends=True)
+    (run / LESSONS).write_text("".join(lines[1:]))
     done = again(run)
-    assert not done.same and "train.jsonl lacks 1 of its 4 rows, since what people delete" in done.sentence
+    assert not done.same and f"{LESSONS} lacks 1 of its 6 rows, since what people delete" in done.sentence
 
 
 @pytest.mark.process
