@@ -2,6 +2,9 @@
 
 import json
 import logging
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -78,19 +81,32 @@ def test_the_model_gets_ready_in_the_background_or_says_why_not(home: Path, tmp_
         assert services.readiness.startswith("There is no ")
 
 
-def test_the_log_turns_over_and_holds_ids_only(home: Path) -> None:
-    settings = load_settings(home=home)
+@contextmanager
+def logging_of(home: Path) -> Iterator[Path]:
+    """The log of a home that is logged to; all is as it was afterwards."""
     handlers, level = logging.root.handlers[:], logging.root.level
     logging.root.handlers[:] = []
     try:
-        with open_services(home) as services:
-            start_logging(settings)
-            *_, last = endpoints.chat(services, GUEST, "A question about tulips?")
-            endpoints.rate(services, GUEST, last["reply"], "down", comment="No roses!")
-        text = (home / "logs" / "thumbloop.log").read_text()
-        assert "tulips" not in text and "roses" not in text
+        start_logging(load_settings(home=home))
+        yield home / "logs" / "thumbloop.log"
     finally:
+        logging.captureWarnings(False)
         for handler in logging.root.handlers:
             handler.close()
         logging.root.handlers[:] = handlers
         logging.root.setLevel(level)
+
+
+def test_the_log_turns_over_and_holds_ids_only(home: Path) -> None:
+    with logging_of(home) as log, open_services(home) as services:
+        *_, last = endpoints.chat(services, GUEST, "A question about tulips?")
+        endpoints.rate(services, GUEST, last["reply"], "down", comment="No roses!")
+    assert "tulips" not in log.read_text() and "roses" not in log.read_text()
+
+
+def test_what_libraries_warn_of_is_logged_and_not_told(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with warnings.catch_warnings(), logging_of(home) as log:
+        warnings.simplefilter("always")
+        warnings.warn("An old name was used.", FutureWarning, stacklevel=1)
+    assert "An old name was used." in log.read_text()
+    assert "old name" not in capsys.readouterr().err

@@ -28,7 +28,10 @@ def prepare_environment(settings: Settings) -> None:
 
 
 def start_logging(settings: Settings) -> None:
-    """Log to `logs/thumbloop.log` in the home folder, a few megabytes at most; errors also to the terminal."""
+    """Log to `logs/thumbloop.log` in the home folder, a few megabytes at most; errors also to the terminal.
+
+    What libraries warn programmers of goes there alone.
+    """
     settings.logs_dir.mkdir(parents=True, exist_ok=True)
     file = RotatingFileHandler(
         settings.logs_dir / "thumbloop.log", maxBytes=LOG_BYTES, backupCount=LOG_FILES, encoding="utf-8"
@@ -38,5 +41,6 @@ def start_logging(settings: Settings) -> None:
     terminal.setLevel(logging.ERROR)
     terminal.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
     logging.basicConfig(level=logging.INFO, handlers=[file, terminal], force=True)
+    logging.captureWarnings(True)
     for chatty in CHATTY:
         logging.getLogger(chatty).setLevel(logging.WARNING)
