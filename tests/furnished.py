@@ -16,6 +16,7 @@ from assistant import records
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge import Upload
 from assistant.samples import sample_documents
+from assistant.starting_points import STARTING_POINTS
 from assistant.tables import Assistant, Conversation, Message, Reply
 from feedback.tables import Comparison, Correction, Rating, Value
 from retrain.tables import Adapter, AdapterState, Promotion, Run, RunState
@@ -38,6 +39,8 @@ ASSISTANT = {
         "What does a late tool cost?",
     ],
 }
+COACH = next(point for point in STARTING_POINTS if point.key == "writing-coach")
+"""A second assistant, since only then there is one to pick."""
 TALK = (
     (
         "How long may hand tools and power tools be kept?",
@@ -134,6 +137,7 @@ def furnish(app: AppServer, *, now: datetime | None = None) -> Furnished:
     with services.database.write() as session:
         asked = records.assistant_by_slug(session, "default")
         records.update_assistant(session, asked.id, **ASSISTANT)
+        records.create_assistant(session, slug=COACH.key, **COACH.settings)
     for known in sample_documents():
         services.knowledge.delete(asked.id, known.name)
     endpoints.ingest(services, admin, "default", files)
