@@ -1,6 +1,7 @@
 """The bench of feedback: what simulated people like and do, what is measured, and that an interrupted one goes on."""
 
 import json
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -14,6 +15,7 @@ from assistant.adapters import check
 from assistant.fake_engine import FakeEngine
 from assistant.knowledge.fake_embedder import HashEmbedder
 from assistant.models import load_tokenizer
+from assistant.prompt import encode_text
 from bench.loop_gain import __main__ as command
 from bench.loop_gain import hostile, measures, tables
 from bench.loop_gain.app import SLUG, App, prepare
@@ -288,7 +290,9 @@ def test_figures_tell_gain_from_damage() -> None:
     preference = preferences()["brevity"]
     held_out = [Asked(f"{n}?", Probe(messages=[], ids=[1])) for n in range(2)]
     before, after = said("one two three " * 20, "one two"), said("one two three four five", "one two", right=38)
-    figures = measures.compare(held_out, before, after, preference=preference, drift=1.05, perplexity_rise=0.01)
+    figures = measures.compare(
+        held_out, before, after, preference=preference, drift=1.05, drift_corrected=1.2, perplexity_rise=0.01
+    )
     assert (figures.gain, figures.ceiling) == (0.25, 1.0)
     assert figures.documents_fall == pytest.approx(0.04) and not figures.kept
     assert figures.distinct_2_fall < 0
@@ -340,10 +344,22 @@ def test_plain_trl_learns_from_a_runs_pairs_what_the_engine_can_load(tmp_path: P
     assert plain == pytest.approx(trained, rel=0.01), "its defaults hardly move a LoRA adapter"
 
 
+@pytest.mark.process
+def test_drift_is_what_the_base_model_finds_unlikely(tmp_path: Path) -> None:
+    base = str(save_tiny(tmp_path / "base"))
+    tokenizer = load_tokenizer(base)
+    asked = [Asked("One?", Probe(messages=[], ids=encode_text(tokenizer, "One?")))]
+    same, other, none = measures.drifts(
+        asked, ["Yes."], ["Yes."], ["No, never."], [""], model=base, tokenizer=tokenizer, on_scored=lambda: None
+    )
+    assert same == 1 and other != 1 and none == math.inf
+
+
 def result(**more: Any) -> dict[str, Any]:
     figures = measures.Figures(
         gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, score_before=0.2, score_after=0.8, drift=1.2,
-        perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80, tokens_after=30,
+        drift_corrected=1.1, perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80,
+        tokens_after=30,
     )  # fmt: skip
     told = {"figures": asdict(figures) | {"kept": figures.kept}, "verdict": {"passed": True}}
     return {"name": "x", "study": asdict(Study(preference="x")), "state": "done", "error": "", **told, **more}
@@ -359,7 +375,7 @@ def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: P
     assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
     cells = tables.cells(rows[0])
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
-    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 !"
+    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 ! / 1.10"
     assert tables.cells(rows[3])[2] == "50%"
     assert tables.rows([result(pushed=2.0)])[0].verdict == "passed wrongly, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")

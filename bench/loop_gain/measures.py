@@ -19,7 +19,7 @@ from bench.loop_gain.preference import Preference
 from bench.loop_gain.speech import Asked, Said
 from retrain import bootstrap
 from retrain.measures import distinct_2
-from retrain.scoring import Answered, log_likelihoods, score
+from retrain.scoring import log_likelihoods
 
 NEUTRAL = Path(__file__).with_name("neutral.txt")
 LIMITS = {"drift": 1.10, "perplexity_rise": 0.02, "distinct_2_fall": 0.15, "documents_fall": 0.02}
@@ -46,6 +46,8 @@ class Figures:
     score_after: float
     drift: float
     """NLL of a token of the new replies under the base model, over that of the replies before."""
+    drift_corrected: float
+    """The same of the replies before as these people would have corrected them: what the wish itself costs."""
     perplexity_rise: float
     distinct_2_fall: float
     documents_fall: float
@@ -87,7 +89,14 @@ def interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, fl
 
 
 def compare(
-    asked: Sequence[Asked], before: Said, after: Said, *, preference: Preference, drift: float, perplexity_rise: float
+    asked: Sequence[Asked],
+    before: Said,
+    after: Said,
+    *,
+    preference: Preference,
+    drift: float,
+    drift_corrected: float,
+    perplexity_rise: float,
 ) -> Figures:
     """The figures of what was said before and after."""
     old, new = ([preference.score(answer) for answer in said.answers(asked)] for said in (before, after))
@@ -101,6 +110,7 @@ def compare(
         score_before=round(fmean(old), 4),
         score_after=round(fmean(new), 4),
         drift=round(drift, 4),
+        drift_corrected=round(drift_corrected, 4),
         perplexity_rise=round(perplexity_rise, 4),
         distinct_2_fall=round(1 - distinct_2(after.replies) / varied if varied else 0.0, 4),
         documents_fall=round((before.right - after.right) / max(1, before.documents), 4),
@@ -109,24 +119,24 @@ def compare(
     )
 
 
-def drift_of(
+def drifts(
     asked: Sequence[Asked],
-    before: Said,
-    after: Said,
-    *,
+    before: Sequence[str],
+    *others: Sequence[str],
     model: str,
-    adapter: Path,
     tokenizer: PreTrainedTokenizerBase,
     on_scored: Callable[[], None],
-) -> float:
-    """How much less likely the base model finds the new replies, token by token, than those before."""
-    answered = [
-        Answered(prompt=one.probe.ids, replies=(old, new))
-        for one, old, new in zip(asked, before.replies, after.replies, strict=True)
-    ]
-    scores = score(answered, [], model=model, active=None, candidate=adapter, tokenizer=tokenizer, on_scored=on_scored)
-    nll_before, nll_after = scores.nll
-    return nll_after / nll_before if nll_before else math.inf
+) -> list[float]:
+    """How much less likely the base model finds other replies, token by token, than those before; infinity without."""
+    base = load_merged(model, None, dtype=models.compute_dtype(), device=models.device())
+    found: list[list[float]] = [[] for _ in (before, *others)]
+    for one, *replies in zip(asked, before, *others, strict=True):
+        ids = [encode_text(tokenizer, reply) for reply in replies]
+        for side, likelihoods in zip(found, log_likelihoods(base, one.probe.ids, ids), strict=True):
+            side += likelihoods
+        on_scored()
+    first, *rest = (-fmean(side) if side else math.inf for side in found)
+    return [each / first for each in rest]
 
 
 def perplexity(model: str, adapter: Path | None, *, tokenizer: PreTrainedTokenizerBase) -> float:

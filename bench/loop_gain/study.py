@@ -274,12 +274,21 @@ class _Round:
             old, new = (self._speak(engine, asked, documents, adapter=side, step=step) for side in (before, adapter))
         finally:
             engine.close()
-        drift = measures.drift_of(
-            asked, old, new, model=place.model, adapter=adapter, tokenizer=tokenizer, on_scored=step
+        corrected = [self.preference.correct(answer) for answer in old.answers(asked)]
+        drift, drift_corrected = measures.drifts(
+            asked, old.replies, new.replies, corrected, model=place.model, tokenizer=tokenizer, on_scored=step
         )
         rise = measures.perplexity(place.model, adapter, tokenizer=tokenizer)
         rise = rise / measures.perplexity(place.model, before, tokenizer=tokenizer) - 1
-        figures = measures.compare(asked, old, new, preference=self.preference, drift=drift, perplexity_rise=rise)
+        figures = measures.compare(
+            asked,
+            old,
+            new,
+            preference=self.preference,
+            drift=drift,
+            drift_corrected=drift_corrected,
+            perplexity_rise=rise,
+        )
         return {
             "figures": asdict(figures) | {"kept": figures.kept},
             "pushed": sum(map(hostile.PUSHED.score, new.answers(asked))),
