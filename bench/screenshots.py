@@ -1,23 +1,23 @@
 """Pictures of every page for docs and eyes: `python -m bench.screenshots [NAME ...] [--to docs/screenshots] [--every]`.
 
-Furnishes an app as a month of use leaves it and photographs each scene of `tests.scenes`, or those named, on a desktop
+Furnishes an app as a month of use leaves it, and photographs each scene of `tests.scenes`, or those named, on a desktop
 by day and on a phone at night; with `--every`, also the other way round.
 """
 
 import io
 import sys
 import tempfile
-from itertools import product
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browsing import CHROMIUM, QUIET, TIMEOUT_MS
 from tests.furnished import furnish
-from tests.scenes import DESKTOP, PHONE, SCENES, enter, look, visitor
+from tests.scenes import DESKTOP, PHONE, SCENES, Scene, enter, look, visitor
 from tests.serving import serve_app
 
 SIZES = {"desktop": DESKTOP, "phone": PHONE}
@@ -41,21 +41,28 @@ def main(
     if unknown:
         raise typer.BadParameter(f"There is no scene {sorted(unknown)[0]!r}. There are {', '.join(known)}.")
     to.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app, sync_playwright() as playwright:
-        held = furnish(app)
+    scenes = [known[name] for name in names or known]
+    with sync_playwright() as playwright:
         expect.set_options(timeout=TIMEOUT_MS)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        for size, scheme in KINDS if every else KINDS[:USUAL]:
+            _take(browser, scenes, size=size, scheme=scheme, to=to)
+        browser.close()
+
+
+def _take(browser: Browser, scenes: Sequence[Scene], *, size: str, scheme: str, to: Path) -> None:
+    """Pictures of one kind, of an app of their own: what is done in a scene stays done."""
+    with tempfile.TemporaryDirectory() as home, serve_app(Path(home)) as app:
+        held = furnish(app)
         visitors = {admin: visitor(app, browser, admin=admin) for admin in (True, False)}
-        for name, (size, scheme) in product(names or known, KINDS if every else KINDS[:USUAL]):
-            scene = known[name]
+        for scene in scenes:
             page = visitors[scene.admin].new_page()
             look(page, width=SIZES[size], scheme=scheme)
             enter(page, scene, held)
-            _save(page, to / f"{name}-{size}-{scheme}.png", whole=scene.whole)
+            _save(page, to / f"{scene.name}-{size}-{scheme}.png", whole=scene.whole)
             page.close()
-            sys.stdout.write(f"{name}, {size}, {scheme}\n")
+            sys.stdout.write(f"{scene.name}, {size}, {scheme}\n")
             sys.stdout.flush()
-        browser.close()
 
 
 def _save(page: Page, to: Path, *, whole: bool) -> None:
