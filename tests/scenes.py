@@ -56,7 +56,7 @@ def _search_conversations(page: Page) -> None:
     menu = page.locator("#tl-side .tl-menu")
     if menu.is_visible():
         menu.click()
-    page.get_by_label("Search your conversations").press_sequentially("euros")
+    page.get_by_label("Search your conversations").fill("euros")
     expect(page.locator(".tl-hit").first).to_be_visible()
     page.locator("#tl-listing summary").first.click()
     expect(page.locator("#tl-listing").get_by_role("button", name="Delete")).to_be_visible()

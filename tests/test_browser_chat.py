@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from assistant import records
 from assistant.tables import Assistant
@@ -50,6 +50,33 @@ def do_with(page: Page, title: str, what: str) -> None:
     row.hover()
     row.locator("summary").click()
     row.get_by_role("button", name=what).click()
+
+
+def test_a_page_whose_bar_comes_late_lists_and_answers(app: AppServer, page: Page) -> None:
+    page.goto("/")
+    app.engine.enqueue("Under the mat.")
+    ask(page, "Where is the key?")
+    config = page.request.get("/config").json()
+    bars = {part["id"] for part in config["components"] if part["props"].get("elem_id") == "tl-top"}
+    filling = {event["id"] for event in config["dependencies"] if bars & set(event["outputs"])}
+    late: list[Route] = []
+
+    def let(route: Route) -> None:
+        sent = route.request.post_data_json if route.request.method == "POST" else {}
+        late.append(route) if sent.get("fn_index") in filling else route.continue_()
+
+    page.route("**/gradio_api/**", let)
+    page.reload()
+    expect(page.get_by_text("Under the mat.")).to_be_visible()
+    page.get_by_label("Search your conversations").fill("mat")
+    expect(page.locator(".tl-hit")).to_have_count(1)
+    app.engine.enqueue("Since May.")
+    ask(page, "Since when?")
+    expect(page.get_by_text("Since May.")).to_be_visible()
+    expect(page.get_by_text("There is no assistant")).to_have_count(0)
+    assert late
+    for route in late:
+        route.continue_()
 
 
 def test_an_edited_question_branches_and_the_branch_survives_a_reload(app: AppServer, sized: Page) -> None:

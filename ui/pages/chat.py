@@ -106,7 +106,8 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
         with spoken_errors():
             caller = caller_of(services, request)
             asked = named_or_first(services, caller, assistant)
-            return _shown(handlers.show(services, caller, assistant=asked, conversation=held, reply=reply))
+            view = handlers.show(services, caller, assistant=asked, conversation=held, reply=reply)
+            return [*_shown(view), asked]
 
     def pick(held: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         with spoken_errors():
@@ -132,7 +133,8 @@ def lay_out(services: Services, demo: gr.Blocks, *, alone: bool = False) -> None
     stopped = box.stop(None, js=STOPPING_JS, cancels=[sent, generated], **QUICK).then(stop, now, outputs, **QUICK)
     thread.act(act, [conversation], outputs, **QUICK)
     conversation.change(None, conversation, js=ADDRESS_JS, **QUICK)
-    loaded = demo.load(show, [*now, named], outputs, js=conversations.FROM_ADDRESS_JS, **QUICK)
+    # With whom the page is about, though the bar tells it as well: what comes first must not act without.
+    loaded = demo.load(show, [*now, named], [*outputs, about], js=conversations.FROM_ADDRESS_JS, **QUICK)
     loaded.then(None, js=to_end, **QUICK).then(None, js=TO_BOX_JS, **QUICK)
     if side is None:
         return

@@ -38,9 +38,8 @@ class Side:
         def listed(assistant: str, current: str, search: str, rows: int, request: gr.Request) -> str:
             with spoken_errors():
                 caller = caller_of(services, request)
-                return handlers.listing(
-                    services, caller, assistant=assistant, current=current, search=search, rows=rows
-                )
+                asked = named_or_first(services, caller, assistant)
+                return handlers.listing(services, caller, assistant=asked, current=current, search=search, rows=rows)
 
         after(listed, [about, conversation, self.search, self.rows], self.listing, **QUICK)
 
@@ -56,6 +55,7 @@ def lay_out() -> Side:
             placeholder="Search",
             container=False,
             max_lines=1,
+            interactive=False,  # until there is a list: it would come after what a first search found
             elem_id="tl-search",
         )
         listing = gr.HTML(js_on_load=script, apply_default_css=False, elem_id="tl-listing")
@@ -75,14 +75,14 @@ def wire(
     """Fill the panel when the page is opened, and let it list, search, rename, delete and download."""
     file = gr.Textbox(visible="hidden", label="Download", show_label=False)
 
-    def fill(held: str, assistant: str, _named: str, request: gr.Request) -> tuple[str, str]:
+    def fill(held: str, assistant: str, _named: str, request: gr.Request) -> tuple[str, str, Any]:
         with spoken_errors():
             caller = caller_of(services, request)
             asked = named_or_first(services, caller, assistant)
             listed = handlers.listing(
                 services, caller, assistant=asked, current=held, search="", rows=handlers.PAGE_ROWS
             )
-            return handlers.panel(services, caller, assistant=asked), listed
+            return handlers.panel(services, caller, assistant=asked), listed, gr.update(interactive=True)
 
     def manage(event: gr.EventData, request: gr.Request) -> None:
         with spoken_errors():
@@ -93,7 +93,7 @@ def wire(
             chosen = str((event._data or {}).get("conversation", ""))
             return handlers.export(services, caller_of(services, request), chosen)
 
-    demo.load(fill, [conversation, about, named], [side.panel, side.listing], js=FROM_ADDRESS_JS, **FIRST)
+    demo.load(fill, [conversation, about, named], [side.panel, side.listing, side.search], js=FROM_ADDRESS_JS, **FIRST)
     more = side.listing.more(lambda rows: rows + handlers.PAGE_ROWS, side.rows, side.rows, **QUICK)
     managed = side.listing.manage(manage, None, None, **QUICK)
     searched = partial(side.search.change, trigger_mode="always_last")
