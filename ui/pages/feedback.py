@@ -109,15 +109,14 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
 
 def _overview_part() -> list[Any]:
     said = _live_html(elem_id="tl-glance")
+    common: dict[str, Any] = {
+        "x": "When", "x_title": " ", "y_title": " ", "x_axis_format": "%m-%d", "tooltip": "all", "height": 210,
+        "min_width": 320, "buttons": [],
+    }  # fmt: skip
     with gr.Row(visible=False) as drawn:
-        approval = gr.LinePlot(
-            None, x="When", y="Liked", y_title=" ", x_title=" ", title="Thumbs up of all thumbs, in %", y_lim=[0, 100],
-            tooltip="all", height=210, min_width=320, buttons=[],
-        )  # fmt: skip
-        volume = gr.LinePlot(
-            None, x="When", y="How many", color="What", color_map=LINES, y_title=" ", x_title=" ", color_title=" ",
-            title="Answers, and ratings given", y_lim=[0, None], tooltip="all", height=210, min_width=320, buttons=[],
-        )  # fmt: skip
+        approval = gr.LinePlot(None, y="Liked", title="Thumbs up of all thumbs, in %", y_lim=[0, 100], **common)
+        lines = {"color": "What", "color_map": LINES, "color_title": " "}
+        volume = gr.LinePlot(None, y="How many", title="Answers, and ratings given", y_lim=[0, None], **lines, **common)
     return [said, drawn, approval, volume, _live_html(), _live_html()]
 
 
