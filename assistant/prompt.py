@@ -104,6 +104,11 @@ def encode_messages(
     return ids
 
 
+def encode_start(tokenizer: PreTrainedTokenizerBase) -> list[int]:
+    """What a text begins with that answers no message."""
+    return [int(tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id)]
+
+
 def encode_reply(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
     """The token ids of a reply as the model would write it: the text, then the token that ends its turn."""
     return [*encode_text(tokenizer, text), int(tokenizer.eos_token_id)]

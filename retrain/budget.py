@@ -1,7 +1,7 @@
 """How far an update goes: watched on held-out rows as it trains, ended in time, and the best step kept, not the last.
 
-What a run ends with is the step that fits held-out preferences best among those within a budget of KL to the reference.
-Rows of feedback are few and noisy, and the loss on them falls long after a model has begun to lose its language.
+What a run ends with is the last step within a budget of KL to the reference that fits held-out preferences as well as
+any. Rows of feedback are few and noisy, and the loss on them falls long after a model has begun to lose its language.
 """
 
 import math
@@ -21,7 +21,10 @@ from retrain.scoring import likelihoods_after
 CHECKS = 8
 """How often a run is looked at."""
 PATIENCE = 3
-"""Checks without a better one, after which a run ends."""
+"""Checks without one as good as the best, after which a run ends."""
+EQUAL = 0.05
+"""A loss that is higher than the best by this share is as good: the held-out pairs are few, and as the size of steps
+falls towards the end of a run, the later of two has less of chance in its weights."""
 MAX_TOKENS = 4096
 """Of the probes, the shortest first: a check costs about as much as a step or two."""
 
@@ -58,17 +61,20 @@ class Budget(TrainerCallback):  # type: ignore[misc]
     def __init__(self, model: PeftModel, probes: Sequence[Probe], *, kl: float | None, beta: float) -> None:
         self.checks: list[Check] = []
         self.kept: Check | None = None
-        """The check whose weights stay; step 0 if no other was as good."""
+        """The check whose weights stay; step 0 if no other was better than that."""
         self._model = model
         self._probes = shortest(probes)
         self._kl = kl
         self._beta = beta
         self._reference: list[list[list[float]]] = []
+        self._losses: list[float] = []
+        """Of the checks within the budget, that of step 0 first."""
         self._weights: dict[str, torch.Tensor] = {}
 
     def on_train_begin(self, *_: object, **__: object) -> None:
         self._reference = self._read()
         first = self._check(0, self._reference)
+        self._losses = [first.loss]
         if self._kl is not None and math.isfinite(first.loss):
             self._keep(first)
 
@@ -81,8 +87,10 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         if self.kept is None or self._kl is None:
             return
         within = check.kl <= self._kl
-        if within and check.loss < self.kept.loss:
-            self._keep(check)
+        if within:
+            self._losses.append(check.loss)
+            if check.loss < self._losses[0] and check.loss <= min(self._losses) * (1 + EQUAL):
+                self._keep(check)
         since = sum(each.step > self.kept.step for each in self.checks)
         control.should_training_stop |= not within or since >= PATIENCE
 

@@ -16,7 +16,7 @@ class Recipe:
     """How to train. The defaults are for few and partly wrong preferences, see `bench/loop_gain`."""
 
     learning_rate: float = 2e-4
-    epochs: int = 8
+    epochs: int = 6
     batch_size: int = 4
     beta: float = 0.1
     loss_types: tuple[str, ...] = ("sigmoid",)
@@ -26,7 +26,7 @@ class Recipe:
     """The share of wrong preferences that the loss `robust` reckons with (https://arxiv.org/abs/2403.00409)."""
     edit: float = 1.0
     """Weight of the likelihood of what people changed in an answer; see `retrain.dpo`."""
-    hold: float = 2.0
+    hold: float = 5.0
     """Weight of the KL to what served before where they changed nothing."""
     kl: float = 0.1
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
@@ -37,7 +37,8 @@ class Recipe:
     depth: float = 1.0
     """The share of a fresh adapter's layers that learn, from the top; nothing is computed backwards below them."""
     rehearsal: int = 16
-    """How many answers of what serves are mixed in, so that what nobody spoke of stays as it was; KTO has none."""
+    """How many answers of what serves are mixed in, so that what nobody spoke of stays, and beside preferences as many
+    paragraphs of prose; KTO has none."""
     max_length: int = 2048
     """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0

@@ -1,6 +1,7 @@
-"""Answers in the words of what serves, mixed into training, so that what nobody spoke of stays as it was.
+"""Answers of what serves, and plain prose, mixed into training, so that what nobody spoke of stays as it was.
 
-The prompts, `everyday.txt` and `passages.jsonl`, are none of those that the gate or a benchmark asks.
+The prompts, `everyday.txt` and `passages.jsonl`, are none of those that the gate or a benchmark asks, and no paragraph
+of `prose.txt` is one that a benchmark reads.
 """
 
 import random
@@ -10,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import compose
+from assistant.prompt import ChatMessage, compose
 from retrain.masking import Masking
 from retrain.replies import PASSAGES, Probe, grounded_probes, mostly_sourced, write_replies
 
@@ -46,7 +47,7 @@ def rehearse(
     rows = [
         {
             "prompt": probe.messages,
-            "completion": [{"role": "assistant", "content": reply.text}],
+            "completion": _said(reply.text),
             "finished": reply.ended,
             "label": False,
         }
@@ -59,9 +60,10 @@ def rehearse(
 def stay(
     engine: Engine, *, weights: Weights, system: str, rows: Sequence[Mapping[str, Any]], number: int
 ) -> list[dict[str, Any]]:
-    """Preferences that teach a model to stay as it is, both sides what the weights answer.
+    """Preferences between equals, which teach a model to stay as it is: answers of the weights, and as much prose.
 
-    Their prompts are of the kind that few of the rated `rows` have: questions about a passage, or everyday ones.
+    The answers are to prompts of the kind that few of the rated `rows` have: questions about a passage, or everyday
+    ones. Prose has no prompt: feedback sharpens what a model writes, and that makes rare words rarer everywhere.
     """
     if mostly_sourced(rows):
         asked = islice(_asked(system, seed=0), number)
@@ -70,12 +72,18 @@ def stay(
         probes = grounded_probes(engine, model=weights.model, system=system, file=PASSAGES)[:number]
     sampling = Sampling(max_new_tokens=MAX_NEW_TOKENS)
     replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
-    both = [[{"role": "assistant", "content": reply.text}] for reply in replies]
-    return [
-        {"prompt": probe.messages, "chosen": said, "rejected": said, "finished": reply.ended}
-        for probe, said, reply in zip(probes, both, replies, strict=True)
-        if reply.text
+    written = [
+        (probe.messages, reply.text, reply.ended) for probe, reply in zip(probes, replies, strict=True) if reply.text
     ]
+    prose = Path(__file__).with_name("prose.txt").read_text(encoding="utf-8").splitlines()
+    return [
+        {"prompt": prompt, **dict.fromkeys(("chosen", "rejected"), _said(text)), "finished": finished}
+        for prompt, text, finished in [*written, *(([], text, False) for text in prose[:number])]
+    ]
+
+
+def _said(text: str) -> list[ChatMessage]:
+    return [{"role": "assistant", "content": text}]
 
 
 def _asked(system: str, *, seed: int) -> Iterator[tuple[str, str]]:

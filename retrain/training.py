@@ -20,7 +20,7 @@ from trl import DPOConfig, KTOConfig, KTOTrainer
 
 from assistant import models
 from assistant.errors import BadInput, ThumbloopError
-from assistant.prompt import encode_messages, encode_reply, encode_text
+from assistant.prompt import encode_messages, encode_reply, encode_start, encode_text
 from feedback.claims import Kind
 from retrain.batches import by_length
 from retrain.budget import Budget, Probe
@@ -102,17 +102,18 @@ def encode_rows(
 ) -> tuple[list[dict[str, Any]], int]:
     """The token ids of rows under the names that TRL's collators read, and how many rows were too long.
 
-    A reply that was cut off (`finished` is false) teaches no end. TRL's SFT has no use for `label`; it is false where
-    the model rehearses what it wrote itself.
+    A row without a prompt is plain text. A reply that was cut off (`finished` is false) teaches no end. TRL's SFT has
+    no use for `label`; it is false where the model rehearses what it wrote itself.
     """
     encoded: list[dict[str, Any]] = []
     for row in rows:
-        ids: dict[str, Any] = {"prompt_ids": encode_messages(tokenizer, row["prompt"])}
+        prompt = encode_messages(tokenizer, row["prompt"]) if row["prompt"] else encode_start(tokenizer)
+        ids: dict[str, Any] = {"prompt_ids": prompt}
         encode = encode_reply if row.get("finished", True) else encode_text
         for name in ("chosen", "rejected") if method == "dpo" else ("completion",):
             ids[f"{name}_ids"] = encode(tokenizer, row[name][-1]["content"])
         replies = [value for name, value in ids.items() if name != "prompt_ids"]
-        if len(ids["prompt_ids"]) + max(map(len, replies)) <= max_length:
+        if len(prompt) + max(map(len, replies)) <= max_length:
             encoded.append(ids if method == "dpo" else {**ids, "label": row.get("label", True)})
     return encoded, len(rows) - len(encoded)
 

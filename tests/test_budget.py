@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from safetensors.torch import load_file
 
 from assistant import models
 from retrain import budget
-from retrain.budget import PATIENCE, Probe, shortest
+from retrain.budget import PATIENCE, Budget, Check, Probe, shortest
 from retrain.recipe import Recipe
 from retrain.training import Step, train
 from tests.tiny import save_tiny
@@ -80,6 +81,31 @@ def test_the_weights_that_are_saved_are_those_of_the_step_that_stays(model: str,
     assert figures["kl"] <= limit + 1e-6 < max(step.kl or 0.0 for step in seen)
     before, after = (load_file(tmp_path / name / "adapter_model.safetensors") for name in ("full", "ended"))
     assert any(not torch.equal(before[name], after[name]) for name in before)
+
+
+@pytest.mark.parametrize(
+    ("losses", "kept", "last"),
+    [
+        ((0.69, 0.6, 0.5, 0.51, 0.52, 0.5, 0.51, 0.52, 0.51), 8, 8),
+        ((0.69, 0.6, 0.5, 0.55, 0.54, 0.56, 0.5, 0.5, 0.5), 2, 5),
+        ((0.69, 0.6, 0.5, 0.48, 0.51, 0.5, 0.52, 0.5, 0.5), 8, 8),
+        ((0.69, 0.7, 0.71, 0.69, 0.6, 0.6, 0.6, 0.6, 0.6), 0, 3),
+    ],
+)
+def test_of_steps_that_are_as_good_the_last_stays(
+    monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], kept: int, last: int
+) -> None:
+    probe = Probe(prompts=([0],), replies=([0],), own=(True,))
+    watched = Budget(torch.nn.Linear(1, 1), [probe], kl=0.1, beta=0.1)  # type: ignore[arg-type]
+    monkeypatch.setattr(watched, "_read", list)
+    monkeypatch.setattr(watched, "_check", lambda step, _: Check(step=step, kl=0.0, loss=losses[step]))
+    watched.on_train_begin()
+    control = SimpleNamespace(should_training_stop=False)
+    for step in range(1, 9):
+        watched.on_step_end(None, SimpleNamespace(global_step=step, max_steps=8), control)
+        if control.should_training_stop:
+            break
+    assert watched.kept is not None and watched.kept.step == kept and step == last
 
 
 def test_beyond_the_budget_at_once_nothing_is_learned(model: str, tmp_path: Path) -> None:

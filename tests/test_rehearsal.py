@@ -7,7 +7,7 @@ import pytest
 
 from assistant.engine import Weights
 from assistant.fake_engine import FakeEngine
-from assistant.prompt import SOURCES_HEADER
+from assistant.prompt import SOURCES_HEADER, encode_start
 from retrain.rehearsal import MAX_NEW_TOKENS, SYSTEMS, TEMPERATURE, rehearse, stay
 from retrain.training import encode_rows
 from tests.tiny import tiny_tokenizer
@@ -45,11 +45,16 @@ def test_where_nobody_rated_anything_a_model_is_taught_to_stay_as_it_is(sourced:
     rated = [{"prompt": [{"role": "user", "content": about}]}] * 3
     engine = FakeEngine()
     rows = stay(engine, weights=Weights(model="m", adapter=Path("a1")), system="Own.", rows=rated, number=8)
-    assert len(rows) == 8 and all(row["chosen"] == row["rejected"] for row in rows)
-    assert {row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in rows} == {not sourced}
+    assert len(rows) == 16 and all(row["chosen"] == row["rejected"] for row in rows)
+    answers, prose = rows[:8], rows[8:]
+    assert {row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in answers} == {not sourced}
+    assert not any(row["prompt"] or row["finished"] for row in prose)
     assert {call.weights.adapter for call in engine.history} == {Path("a1")}
-    encoded, too_long = encode_rows(tiny_tokenizer(), rows, method="dpo", max_length=4096)
-    assert len(encoded) == 8 and not too_long
+    tokenizer = tiny_tokenizer()
+    encoded, too_long = encode_rows(tokenizer, rows, method="dpo", max_length=4096)
+    assert len(encoded) == 16 and not too_long
+    assert encoded[-1]["prompt_ids"] == encode_start(tokenizer)
+    assert tokenizer.decode(encoded[-1]["chosen_ids"]) == prose[-1]["chosen"][0]["content"]
 
 
 def test_no_prompt_is_one_that_the_gate_or_a_benchmark_asks() -> None:
@@ -62,3 +67,6 @@ def test_no_prompt_is_one_that_the_gate_or_a_benchmark_asks() -> None:
         for name in ("passages.jsonl", "grounded.jsonl")
     )
     assert len(passages) >= 16 and not passages & grounded
+    neutral_text = (RETRAIN.parent / "bench" / "loop_gain" / "neutral.txt").read_text().splitlines()
+    prose = (RETRAIN / "prose.txt").read_text().splitlines()
+    assert len(set(prose)) >= 16 and not set(prose) & set(neutral_text)

@@ -131,10 +131,10 @@ def test_teaching_mixes_in_everyday_answers_and_hands_over_to_dpo(tmp_path: Path
     assert len((folder / "rehearsal.jsonl").read_text().splitlines()) == 5
     told = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in told if "step" in line]
-    assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5 + 16
+    assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5 + 2 * 16
     staying = read(folder / STAYING)
-    assert len(staying) == 16 and all(row["chosen"] == row["rejected"] for row in staying)
-    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + 16 and told[-1]["trained"]["steps"] == len(steps)
+    assert len(staying) == 2 * 16 and all(row["chosen"] == row["rejected"] for row in staying)
+    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + 2 * 16 and told[-1]["trained"]["steps"] == len(steps)
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares)
     taught, final = (json.loads((folder / name / "adapter_config.json").read_text()) for name in ("taught", "adapter"))

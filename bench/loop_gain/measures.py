@@ -13,7 +13,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from assistant import models
-from assistant.prompt import encode_text
+from assistant.prompt import encode_start, encode_text
 from assistant.version import load_merged
 from bench.loop_gain.preference import Preference
 from bench.loop_gain.speech import Asked, Said
@@ -142,10 +142,9 @@ def drifts(
 def perplexity(model: str, adapter: Path | None, *, tokenizer: PreTrainedTokenizerBase) -> float:
     """Of a model with an adapter on the neutral paragraphs."""
     weights = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
-    start = [int(tokenizer.bos_token_id if tokenizer.bos_token_id is not None else tokenizer.eos_token_id)]
     likelihoods = [
         found
         for paragraph in NEUTRAL.read_text(encoding="utf-8").splitlines()
-        for found in log_likelihoods(weights, start, [encode_text(tokenizer, paragraph)])[0]
+        for found in log_likelihoods(weights, encode_start(tokenizer), [encode_text(tokenizer, paragraph)])[0]
     ]
     return math.exp(-fmean(likelihoods))
