@@ -34,7 +34,7 @@ PAGES = {
     "chat, a conversation": ("/?c={conversation}", "#tl-thread .tl-tools"),
     "documents": ("/documents", ".tl-page .tl-table"),
     "feedback": ("/feedback", ".tl-page .tl-replies, .tl-page .tl-empty-page"),
-    "retrain": ("/retrain", ".tl-page .tl-figures"),
+    "retrain": ("/retrain", ".tl-page .tl-stack"),
     "assistant": ("/assistant?a=default", ".tl-page textarea"),
 }
 """Address, and what is there when the page shows what it has to."""
