@@ -1,4 +1,4 @@
-"""How far an update goes: watched on held-out rows as it trains, ended in time, and the best step kept, not the last.
+"""How far an update goes: watched on held-out rows as it trains, ended in time, and left at one of its best steps.
 
 What a run ends with is the last step within a budget of KL to the reference that fits held-out preferences as well as
 any. Rows of feedback are few and noisy, and the loss on them falls long after a model has begun to lose its language.
