@@ -24,8 +24,12 @@ from torch.nn.utils.rnn import pad_sequence
 from transformers import PreTrainedModel
 from trl.trainer.utils import FusedCausalLMOutput, add_fused_lm_head
 
+from assistant import attention
+
 SCORED_AT_ONCE = 256
 """Tokens; each needs a float for every word of the vocabulary, twice."""
+MASKED = ("eager", "sdpa", attention.NAME)
+"""Ways of attending that look at a mask."""
 SCALED = ("final_logit_softcapping", "logit_scale", "output_multiplier", "lm_head_multiplier", "logits_scaling")
 """Settings of models that change logits after the head; theirs stays TRL's."""
 
@@ -88,7 +92,7 @@ def _longest_packed(model: PreTrainedModel) -> int:
     config = model.config.get_text_config()
     window = getattr(config, "sliding_window", None)
     layers = set(getattr(config, "layer_types", None) or ["sliding_attention" if window else "full_attention"])
-    masked = model.config._attn_implementation in ("eager", "sdpa") and not getattr(config, "alibi", False)
+    masked = model.config._attn_implementation in MASKED and not getattr(config, "alibi", False)
     placed = "position_ids" in signature(model.base_model.forward).parameters
     if model._is_stateful or not masked or not placed or not layers <= {"full_attention", "sliding_attention"}:
         return 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
 
-from assistant import models
+from assistant import attention, models
 from assistant.prompt import ChatMessage, encode_messages, encode_reply, encode_text
 from assistant.version import load_merged
 
@@ -83,7 +83,9 @@ def score(
     """Score both sides' replies under the base model, and the pairs under both adapters; loads two models at most."""
 
     def load(adapter: Path | None) -> PreTrainedModel:
-        return load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
+        merged = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
+        attention.use(merged)
+        return merged
 
     base = load(None)
     written = _written(base, answered, tokenizer=tokenizer, on_scored=on_scored)

@@ -15,10 +15,11 @@ from typing import Any
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
+from peft.helpers import disable_input_dtype_casting
 from transformers import PreTrainedModel, PreTrainedTokenizerBase, PrinterCallback, TrainerCallback
 from trl import DPOConfig, KTOConfig, KTOTrainer
 
-from assistant import models
+from assistant import attention, models
 from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply, encode_start, encode_text
 from feedback.claims import Kind
@@ -85,7 +86,8 @@ def train(
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(budget)
     trainer.add_callback(_Telling(budget, on_step))
-    trainer.train()
+    with disable_input_dtype_casting(peft_model, active=recipe.fast):  # to float32 and, by autocast, back
+        trainer.train()
     peft_model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
     _require_numbers(peft_model)
     return {
@@ -148,6 +150,8 @@ def _preferred(
 def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel:
     """The model with a trainable adapter `default`: the parent's, or a fresh one that changes nothing yet."""
     base: PreTrainedModel = models.load_model(model, dtype=torch.float32, device=models.device())
+    if recipe.fast:
+        attention.use(base)
     if parent is not None:
         return PeftModel.from_pretrained(base, str(parent), is_trainable=True)
     lora = LoraConfig(
