@@ -6,7 +6,7 @@ at work is `assistant.version`; what a model or an adapter is on disk is known t
 """
 
 from collections import OrderedDict
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +17,7 @@ import torch
 from transformers import PreTrainedTokenizerBase
 
 from assistant import models
+from assistant.bulk import BulkWriter
 from assistant.detokenizer import Detokenizer
 from assistant.engine import Piece, Sampling, Weights
 from assistant.errors import BadInput, ModelUnavailable
@@ -44,6 +45,8 @@ class BatchingEngine:
         self._versions: OrderedDict[Key, Future[Version]] = OrderedDict()
         """Loaded or loading, the one used last at the end."""
         self._streams: dict[Key, int] = {}
+        self._writing = Lock()
+        self._writer: BulkWriter | None = None
         self._loader = ThreadPoolExecutor(1, thread_name_prefix="engine-loader")
         self._closed = False
 
@@ -87,8 +90,29 @@ class BatchingEngine:
                         return
                     yield Piece(piece, request.tokens)
 
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        weights: Weights,
+        samplings: Sequence[Sampling],
+        on_reply: Callable[[], None],
+    ) -> list[Piece]:
+        """Generate many replies, see `Engine.write`. The weights used last for this stay in memory."""
+        for prompt, sampling in zip(prompts, samplings, strict=True):
+            room = self.context_tokens(weights.model) - len(prompt)
+            _check(prompt, sampling, room=room, vocabulary=self._config(weights.model).vocab_size)
+        key = Key(self._path(weights.model), weights.adapter)
+        with self._writing:
+            if self._writer is None or self._writer.key != key:
+                self._writer = None  # before the next is loaded, not after
+                self._writer = BulkWriter(key, tokenizer=self.tokenizer(weights.model))
+            return self._writer.write(prompts, samplings=samplings, on_reply=on_reply)
+
     def close(self) -> None:
         """End all streams (their readers get `ModelUnavailable`) and free the models, for good."""
+        with self._writing:
+            self._writer = None
         with self._lock:
             self._closed = True
             leaving = [self._versions.pop(key) for key in list(self._versions)]

@@ -3,7 +3,7 @@
 `assistant.batching` runs models in this process; `assistant.fake_engine` is a scripted implementation for tests.
 """
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
@@ -72,6 +72,20 @@ class Engine(Protocol):
         Yields at least every quarter of a second, an empty piece if nothing was written, so that closing the iterator
         (`GeneratorExit`) stops the generation at once. Weights stay in use until their last stream ends, whatever is
         loaded meanwhile. Raises `ModelUnavailable`, `AdapterRefused`, and `BadInput` for a prompt that does not fit.
+        """
+        ...
+
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        weights: Weights,
+        samplings: Sequence[Sampling],
+        on_reply: Callable[[], None],
+    ) -> list[Piece]:
+        """A reply to each prompt by its sampling, whole, for nobody who waits: sooner done than as many streams.
+
+        `on_reply` is called for each. Raises `ModelUnavailable`, `AdapterRefused`, `BadInput`.
         """
         ...
 

@@ -5,7 +5,8 @@ It brings its own real tokenizer, built in code, so that prompts are encoded and
 
 import re
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from threading import Lock
 from typing import NamedTuple
 
@@ -106,6 +107,22 @@ class FakeEngine:
             raise reply
         cut = len(words) > sampling.max_new_tokens
         yield Piece("", min(len(words), sampling.max_new_tokens), "length" if cut else "stop")
+
+    def write(
+        self,
+        prompts: Sequence[Sequence[int]],
+        *,
+        weights: Weights,
+        samplings: Sequence[Sampling],
+        on_reply: Callable[[], None],
+    ) -> list[Piece]:
+        """What streams give, one after another."""
+        written = []
+        for prompt, sampling in zip(prompts, samplings, strict=True):
+            pieces = list(self.stream(prompt, weights=weights, sampling=sampling))
+            written.append(replace(pieces[-1], text="".join(piece.text for piece in pieces)))
+            on_reply()
+        return written
 
     def close(self) -> None:
         """Nothing to free."""

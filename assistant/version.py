@@ -15,7 +15,7 @@ from uuid import uuid4
 
 import torch
 from peft import PeftModel
-from transformers import GenerationConfig, PreTrainedModel
+from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 from transformers.generation.configuration_utils import ContinuousBatchingConfig
 
 from assistant import adapters, models
@@ -104,9 +104,8 @@ class Version:
     @classmethod
     def load(cls, key: Key) -> "Version":
         """Read the weights, merge the adapter, and generate a little. Raises `ModelUnavailable`, `AdapterRefused`."""
-        tokenizer = models.load_tokenizer(key.path)
         model = load_merged(key.path, key.adapter, dtype=models.compute_dtype(), device=models.device())
-        stop_tokens = frozenset({int(tokenizer.eos_token_id), *_ids(model.generation_config.eos_token_id)})
+        stop_tokens = stop_tokens_of(model, models.load_tokenizer(key.path))
         version = cls(model, stop_tokens=stop_tokens)
         logger.info("Loaded %s with adapter %s", key.path, key.adapter and key.adapter.name)
         try:
@@ -191,6 +190,11 @@ _DIED = _Update(
 )
 
 
+def stop_tokens_of(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    """The tokens of which each ends a reply."""
+    return frozenset({int(tokenizer.eos_token_id), *_ids(model.generation_config.eos_token_id)})
+
+
 def load_merged(path: str, adapter: Path | None, *, dtype: torch.dtype, device: torch.device) -> PreTrainedModel:
     """A fresh copy of a resolved model with an adapter merged into it. Raises `ModelUnavailable`, `AdapterRefused`.
 
@@ -212,8 +216,13 @@ def load_merged(path: str, adapter: Path | None, *, dtype: torch.dtype, device: 
 
 def context_tokens(config: Any) -> int:
     """How many tokens one reply and its prompt may have: what the model was made for, as far as the cache holds it."""
-    cached = (_cache_blocks(config) - 1) * PAGE_TOKENS
+    cached = cached_tokens(config) - PAGE_TOKENS
     return min(int(getattr(config, "max_position_embeddings", None) or cached), cached)
+
+
+def cached_tokens(config: Any) -> int:
+    """Of how many tokens the attention cache of one version can hold the keys and values."""
+    return _cache_blocks(config) * PAGE_TOKENS
 
 
 def _cache_blocks(config: Any) -> int:

@@ -1,12 +1,11 @@
-"""What an adapter writes on given prompts: all prompts at once through an engine, each with a seed of its own.
+"""What an adapter writes on given prompts: many at once through an engine, each with a seed of its own.
 
 The gate's own prompts, everyday ones and questions about a passage, lie beside this file.
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,6 @@ from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import SOURCES_HEADER, ChatMessage, compose, encode_messages
 from retrain.dataset import read
 
-AT_ONCE = 32
 HERE = Path(__file__).parent
 NEUTRAL, GROUNDED, PASSAGES = HERE / "neutral.jsonl", HERE / "grounded.jsonl", HERE / "passages.jsonl"
 
@@ -57,22 +55,14 @@ def write_replies(
     sampling: Sampling,
     on_reply: Callable[[], None],
 ) -> list[Written]:
-    """Answer each probe, the nth with the nth seed after `sampling.seed`; `on_reply` is called from any thread."""
-
-    def write(number: int) -> Written:
-        seeded = Sampling(
-            temperature=sampling.temperature,
-            top_p=sampling.top_p,
-            max_new_tokens=sampling.max_new_tokens,
-            seed=sampling.seed + number,
-        )
-        pieces = list(engine.stream(probes[number].ids, weights=weights, sampling=seeded))
-        on_reply()
-        text = "".join(piece.text for piece in pieces).strip()
-        return Written(text=text, tokens=pieces[-1].tokens, ended=pieces[-1].finish == "stop")
-
-    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="gate") as pool:
-        return list(pool.map(write, range(len(probes))))
+    """Answer each probe, the nth with the nth seed after `sampling.seed`; `on_reply` is called for each."""
+    written = engine.write(
+        [probe.ids for probe in probes],
+        weights=weights,
+        samplings=[replace(sampling, seed=sampling.seed + number) for number in range(len(probes))],
+        on_reply=on_reply,
+    )
+    return [Written(text=one.text.strip(), tokens=one.tokens, ended=one.finish == "stop") for one in written]
 
 
 def neutral_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from peft import PeftModel
 
-from assistant import batching, models
+from assistant import batching, bulk, models
 from assistant.batching import BatchingEngine
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.errors import AdapterRefused, BadInput, ModelUnavailable
@@ -114,6 +114,43 @@ def test_a_seed_gives_the_same_text_whoever_else_is_in_the_batch(shared: Batchin
         assert {seed: text.result(DEADLINE_S) for seed, text in together.items()} == alone
         assert greedy_together.result(DEADLINE_S) == greedy
         assert all(text.result(DEADLINE_S) for text in noise)
+
+
+def test_what_is_written_in_bulk_is_what_streams_say(shared: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "ROWS_AT_ONCE", 3)
+    prompts = [PROMPT, OTHER, PROMPT + OTHER, PROMPT, OTHER * 3, PROMPT]
+    wild = {"temperature": 9.0, "top_p": 1.0, "max_new_tokens": 200}
+    samplings = [GREEDY, sampled(1), sampled(2, max_new_tokens=7), *(sampled(seed, **wild) for seed in range(3))]
+    told: list[int] = []
+    whole = shared.write(prompts, weights=default(), samplings=samplings, on_reply=lambda: told.append(1))
+    assert len(told) == len(prompts)
+    assert {piece.finish for piece in whole} == {"stop", "length"}
+    for prompt, sampling, piece in zip(prompts, samplings, whole, strict=True):
+        streamed = list(shared.stream(prompt, weights=default(), sampling=sampling))
+        assert piece == Piece("".join(each.text for each in streamed), streamed[-1].tokens, streamed[-1].finish)
+
+
+def test_bulk_is_as_large_as_the_cache_has_room(shared: BatchingEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bulk, "cached_tokens", lambda _config: 2 * (len(PROMPT) + GREEDY.max_new_tokens))
+    sizes: list[int] = []
+    shared.write([PROMPT], weights=default(), samplings=[GREEDY], on_reply=lambda: None)
+    writer: Any = shared._writer
+    monkeypatch.setattr(
+        writer, "_batch", lambda prompts, _samplings: sizes.append(len(prompts)) or [None] * len(prompts)
+    )
+    shared.write([PROMPT] * 5, weights=default(), samplings=[GREEDY] * 5, on_reply=lambda: None)
+    assert sizes == [2, 2, 1]
+
+
+def test_bulk_is_written_by_the_adapter_and_refuses_what_a_stream_refuses(
+    engine: BatchingEngine, base: str, tmp_path: Path
+) -> None:
+    adapter = save_tiny_adapter(tmp_path / "adapter", base)
+    for weights, said in ((default(adapter), generate(base, adapter)), (default(), generate(base))):
+        (piece,) = engine.write([PROMPT], weights=weights, samplings=[GREEDY], on_reply=lambda: None)
+        assert piece.text == said
+    with pytest.raises(BadInput, match="too long"):
+        engine.write([OTHER * 400], weights=default(), samplings=[GREEDY], on_reply=lambda: None)
 
 
 def test_what_an_earlier_prompt_began_with_is_not_read_again(engine: BatchingEngine) -> None:
