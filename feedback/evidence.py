@@ -6,7 +6,7 @@ Only answers that are there to learn from: finished or stopped by their reader, 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import cast
+from typing import Any, cast
 
 import sqlalchemy
 from sqlalchemy import func, union
@@ -23,6 +23,8 @@ from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, 
 PromptKey = tuple[str, ...]
 TextKey = tuple[PromptKey, str]
 """A prompt and an answer to it, for telling texts apart."""
+Stamp = tuple[int | None, ...]
+"""Of all feedback: of each of its tables how many rows there are, and the last id."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +147,17 @@ def gather(session: Session, assistant_id: str, *, question: str | None = None) 
         ),
         excluded=tuple(excluded),
     )
+
+
+def stamp(session: Session) -> Stamp:
+    """What stays the same only while `gather` gives the same, of whatever assistant and whoever writes.
+
+    Rows of feedback are added and deleted, never changed, under ids that are never used twice; and the answers that
+    they are about change no more.
+    """
+    tables: tuple[Any, ...] = (Rating, Correction, Comparison, Exclusion)
+    parts = [select(part(table.id)).scalar_subquery() for table in tables for part in (func.count, func.max)]
+    return tuple(session.connection().execute(sqlalchemy.select(*parts)).one())
 
 
 def excluded_rows(session: Session) -> dict[str, Exclusion]:

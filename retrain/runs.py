@@ -6,9 +6,8 @@ Starting a run freezes its rows and settings in a folder and queues it; `retrain
 import json
 import logging
 import shutil
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,10 @@ from retrain.dataset import (
     MIN_PAIRS,
     choose_method,
     freeze,
-    liked_and_disliked,
     require_lessons,
     write_synced,
 )
+from retrain.ready import Readiness, Ready
 from retrain.recipe import Recipe
 from retrain.supervisor import Spawn, Supervisor, end_run, find_run
 from retrain.tables import ACTIVE_STATES, Adapter, Run, RunState
@@ -49,23 +48,6 @@ BUSY = (
 NO_FOLDER = "The run's files could not be written ({why}). Free some space on the disk and try again; nothing is lost."
 START_TAKES = timedelta(hours=1)
 """A folder without a row that is older than this is of no start that is under way in another process."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ready:
-    """What there is to learn from now. `missing` says what is still needed; it is empty when a run could start."""
-
-    pairs: int
-    new_pairs: int
-    """Pairs, and for KTO single thumbs too, with something that was said after the last run began."""
-    kinds: dict[str, int]
-    singles: int
-    liked: int
-    """Answers that people liked, and then those they did not, each in a pair or alone; enough of them do for KTO."""
-    disliked: int
-    left_out: dict[str, int]
-    method: str
-    missing: str
 
 
 class Runs:
@@ -95,6 +77,7 @@ class Runs:
         self._embedding = embedding
         self._threads = threads
         self._now = now
+        self._readiness = Readiness()
         self._supervisor = Supervisor(database, runs_dir=runs_dir, on_done=on_done, spawn=spawn, now=now)
         runs_dir.mkdir(parents=True, exist_ok=True)
 
@@ -209,28 +192,7 @@ class Runs:
     def pairs_ready(self, assistant_id: str) -> Ready:
         """What a run could learn from now."""
         with self._database.read() as session:
-            pair_set = build_pairs(gather(session, assistant_id))
-            latest = _latest(session, assistant_id)
-        seen = _seen(latest)
-        try:
-            (method, _), missing = choose_method(pair_set), ""
-        except BadInput as exc:
-            method, missing = "", str(exc)
-        liked, disliked = liked_and_disliked(pair_set)
-        counting: tuple[Pair | Single, ...] = pair_set.pairs
-        if method == "kto":
-            counting += pair_set.singles
-        return Ready(
-            pairs=len(pair_set.pairs),
-            new_pairs=sum(any(_is_new(row, seen) for row in one.rows) for one in counting),
-            kinds=dict(Counter(pair.kind.value for pair in pair_set.pairs)),
-            singles=len(pair_set.singles),
-            liked=liked,
-            disliked=disliked,
-            left_out=pair_set.left_out,
-            method=method,
-            missing=missing,
-        )
+            return self._readiness.look(session, assistant_id, seen=_seen(_latest(session, assistant_id)))
 
     def _sweep(self) -> None:
         """Remove folders that no row knows: of deleted assistants, and of starts that were killed half-way."""
@@ -321,8 +283,3 @@ def _last_rows(made: Iterable[Pair | Single]) -> dict[str, int]:
             table, number = table_and_number(row)
             seen[table] = max(seen.get(table, 0), number)
     return seen
-
-
-def _is_new(row: str, seen: Mapping[str, int]) -> bool:
-    table, number = table_and_number(row)
-    return number > seen.get(table, 0)

@@ -7,7 +7,7 @@ from typing import Any
 from feedback.rules import LEFT_OUT
 from retrain.dataset import MIN_PAIRS, MIN_SINGLES
 from retrain.masking import CARDS, EMAILS, PHONES
-from retrain.runs import Ready
+from retrain.ready import Ready
 from retrain.tables import RunState
 from ui.pages.markup import escape
 from ui.pages.report_html import kept_out, training
