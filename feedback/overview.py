@@ -6,19 +6,23 @@ those answers.
 
 import json
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, Select, String, Subquery, case, cast, func
+from sqlalchemy import CTE, ColumnElement, Select, String, Subquery, case, cast, desc, func, literal, union_all
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
 from assistant.tables import ANSWERED, Conversation, Message, Reply
 from feedback import counting
 from feedback.search import same_words
-from feedback.tables import IMPORTER, Value
+from feedback.tables import IMPORTER, Comparison, Correction, Rating, Value
+
+DISPUTED, WORST = "disputed", "worst"
+"""Kinds of questions."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,16 @@ class Question:
     down: int
 
 
+@dataclass(frozen=True)
+class Questions:
+    """Those that deserve a look."""
+
+    disputed: list[Question]
+    """Some people like the answers and others do not; the most evenly and most often split first."""
+    worst: list[Question]
+    """More people dislike the answers than like them; the largest surplus first."""
+
+
 def approval(session: Session, assistant_id: str, *, since: datetime | None = None) -> list[Approval]:
     """The thumbs up and down by adapter version, in the order in which the versions were first rated.
 
@@ -86,22 +100,19 @@ def approval(session: Session, assistant_id: str, *, since: datetime | None = No
     return [Approval(adapter, up, down) for adapter, up, down in session.connection().execute(query)]
 
 
-def volume(session: Session, assistant_id: str) -> Volume:
-    """How much was answered, and how much of it was rated, corrected and compared."""
+def volume(session: Session, assistant_id: str, by_day: Sequence[Day]) -> Volume:
+    """How much was answered, rated, corrected and compared; `by_day` are all its `days`."""
     execute = session.connection().execute
-    rating, up, down = _thumbs()
-    thumbs = sqlalchemy.select(func.count(col(Message.id).distinct()), func.coalesce(up, 0), func.coalesce(down, 0))
-    rated, ups, downs = execute(_of(assistant_id, thumbs, rating)).one()
-    correction = _not_imported(counting.corrections().subquery())
-    comparison = _not_imported(counting.comparisons().subquery())
-    answers, distinct = sqlalchemy.select(func.count()), func.count(col(Message.id).distinct())
-    twos = sqlalchemy.select(func.count())
+    rating, _, _ = _thumbs()
+    correction = counting.corrections().where(Correction.rater != IMPORTER).subquery()
+    comparison = counting.comparisons().where(Comparison.rater != IMPORTER).subquery()
+    distinct, twos = sqlalchemy.select(func.count(col(Message.id).distinct())), sqlalchemy.select(func.count())
     return Volume(
-        answers=execute(_answered(assistant_id, answers)).scalar_one(),
-        rated=rated,
-        up=ups,
-        down=downs,
-        corrected=execute(_of(assistant_id, sqlalchemy.select(distinct), correction)).scalar_one(),
+        answers=sum(day.answers for day in by_day),
+        rated=execute(_of(assistant_id, distinct, rating)).scalar_one(),
+        up=sum(day.up for day in by_day),
+        down=sum(day.down for day in by_day),
+        corrected=execute(_of(assistant_id, distinct, correction)).scalar_one(),
         compared=execute(_of(assistant_id, twos, comparison, comparison.c.winner_id)).scalar_one(),
     )
 
@@ -132,52 +143,55 @@ def reasons(session: Session, assistant_id: str) -> dict[Value, Counter[str]]:
     return counts
 
 
-def disputed(session: Session, assistant_id: str, *, limit: int = 5) -> list[Question]:
-    """Questions of whose answers some people like one and others do not, the most evenly and most often split first."""
-    query, up, down, people = _questions(assistant_id)
-    query = query.having(up > 0, down > 0, people > 1).order_by(case((up < down, up), else_=down).desc())
-    return _as_questions(session, query.limit(limit))
+def questions(session: Session, assistant_id: str, *, limit: int = 5) -> Questions:
+    """The questions that deserve a look, so many of each kind; all of them are summed up once for both."""
+    asked = _asked(assistant_id)
+    up, down, people = asked.c.up, asked.c.down, asked.c.people
+    split = case((up < down, up), else_=down)
+    kinds = (
+        _first(asked, DISPUTED, up > 0, down > 0, people > 1, rank=split, then=split, limit=limit),
+        _first(asked, WORST, down > up, rank=down - up, then=down, limit=limit),
+    )
+    ranked = union_all(*kinds).order_by("kind", desc("rank"), desc("then"))
+    found: dict[str, list[Question]] = {DISPUTED: [], WORST: []}
+    for kind, id_, text, answers, ups, downs, _, _ in session.connection().execute(ranked):
+        found[kind].append(Question(id=id_, text=text, answers=answers, up=ups, down=downs))
+    return Questions(found[DISPUTED], found[WORST])
 
 
-def worst(session: Session, assistant_id: str, *, limit: int = 5) -> list[Question]:
-    """Questions whose answers more people dislike than like, the largest surplus first."""
-    query, up, down, _ = _questions(assistant_id)
-    return _as_questions(session, query.having(down > up).order_by((down - up).desc(), down.desc()).limit(limit))
+def _first(
+    asked: CTE, kind: str, *wanted: ColumnElement[bool], rank: ColumnElement[int], then: ColumnElement[int], limit: int
+) -> Select[*tuple[Any, ...]]:
+    """The first of a kind, by two figures of which the highest come first."""
+    told = (asked.c[name] for name in ("id", "text", "answers", "up", "down"))
+    query = sqlalchemy.select(literal(kind).label("kind"), *told, rank.label("rank"), then.label("then"))
+    return sqlalchemy.select(query.where(*wanted).order_by(desc("rank"), desc("then")).limit(limit).subquery())
 
 
-def _questions(
-    assistant_id: str,
-) -> tuple[Select[*tuple[Any, ...]], ColumnElement[int], ColumnElement[int], ColumnElement[int]]:
-    """The rated questions, and for each its thumbs up, down, and how many people gave them."""
+def _asked(assistant_id: str) -> CTE:
+    """The rated questions by their words, and for each its thumbs up, down, and how many people gave them."""
     rating, up, down = _thumbs()
     asked = aliased(Message)
-    words = same_words(col(asked.text))
     selected = sqlalchemy.select(
-        func.min(asked.id), func.min(asked.text), func.count(col(Message.id).distinct()), up, down
+        func.min(asked.id).label("id"),
+        func.min(asked.text).label("text"),
+        func.count(col(Message.id).distinct()).label("answers"),
+        up.label("up"),
+        down.label("down"),
+        func.count(rating.c.rater.distinct()).label("people"),
     )
     query = _of(assistant_id, selected, rating).join(asked, col(asked.id) == col(Message.parent_id))
-    return query.group_by(words), up, down, func.count(rating.c.rater.distinct())
-
-
-def _as_questions(session: Session, query: Select[*tuple[Any, ...]]) -> list[Question]:
-    return [
-        Question(id=id_, text=text, answers=answers, up=up, down=down)
-        for id_, text, answers, up, down in session.connection().execute(query)
-    ]
+    return query.group_by(same_words(col(asked.text))).cte("asked")
 
 
 def _thumbs() -> tuple[Subquery, ColumnElement[int], ColumnElement[int]]:
     """The thumbs that count, and how many of them are up and down."""
-    rating = _not_imported(counting.ratings().subquery())
+    rating = counting.ratings().where(Rating.rater != IMPORTER).subquery()
     return rating, _how_many(rating.c.value == Value.up), _how_many(rating.c.value == Value.down)
 
 
 def _how_many(condition: ColumnElement[bool]) -> ColumnElement[int]:
     return func.sum(case((condition, 1), else_=0))
-
-
-def _not_imported(rows: Subquery) -> Subquery:
-    return sqlalchemy.select(rows).where(rows.c.rater != IMPORTER).subquery()
 
 
 def _of(

@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import ColumnElement, String, Subquery, case, cast, func, literal, or_, union_all
+from sqlalchemy import CTE, ColumnElement, String, Subquery, case, cast, func, literal, or_, union_all
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 from sqlmodel.sql.expression import SelectOfScalar
@@ -92,42 +92,41 @@ def find(
     session: Session, assistant_id: str, wanted: Filter = EVERYTHING, *, limit: int = 50, offset: int = 0
 ) -> FoundPage:
     """A page of an assistant's replies."""
-    given, asked = _given(), aliased(Message)
-    at = func.coalesce(given.c.at, col(Message.created_at)).label("at")
+    found, asked = _found(session, assistant_id, wanted), aliased(Message)
+    total = sqlalchemy.select(func.count()).select_from(found)
+    page = sqlalchemy.select(found).order_by(found.c.at.desc(), found.c.id).limit(limit).offset(offset).subquery()
     query = (
         sqlalchemy.select(
             col(Message.id), col(Message.conversation_id), col(asked.text), col(Message.text), col(Reply.adapter),
-            *(given.c[name] for name in COUNTS), at,
+            *(page.c[name] for name in COUNTS), page.c.at, total.scalar_subquery(),
         )
+        .select_from(page)
+        .join(Message, col(Message.id) == page.c.id)
         .join(Reply, col(Reply.message_id) == col(Message.id))
-        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
         .join(asked, col(asked.id) == col(Message.parent_id))
-        .join(given, given.c.reply_id == Message.id, isouter=wanted.show is Show.unrated)
-        .where(col(Conversation.assistant_id) == assistant_id, *_conditions(session, wanted, given, col(asked.text)))
+        .order_by(page.c.at.desc(), page.c.id)
     )  # fmt: skip
-    if wanted.since is not None:
-        query = query.where(at >= wanted.since)
     execute = session.connection().execute
-    total = execute(query.with_only_columns(func.count(), maintain_column_froms=True)).scalar_one()
-    page = execute(query.order_by(at.desc(), col(Message.id)).limit(limit).offset(offset)).all()
+    shown = execute(query).all()
     rows = [
         FoundReply(
             reply=reply, conversation=conversation, question=question, text=text, adapter=adapter,
             up=up or 0, down=down or 0, wins=wins or 0, losses=losses or 0, corrected=corrected or 0, at=when,
         )
-        for reply, conversation, question, text, adapter, up, down, wins, losses, corrected, when in page
+        for reply, conversation, question, text, adapter, up, down, wins, losses, corrected, when, _ in shown
     ]  # fmt: skip
-    return FoundPage(_with_words(session, rows), total)
+    past_the_end = execute(total).scalar_one() if offset and not shown else 0
+    return FoundPage(_with_words(session, rows), shown[0][-1] if shown else past_the_end)
 
 
 def people(session: Session, assistant_id: str) -> dict[str, int]:
     """Everybody who said something of an assistant's replies, with how many rows; who came first is first."""
+    theirs = select(Message.id).join(Conversation).where(Conversation.assistant_id == assistant_id)
     said = union_all(
         *(
-            sqlalchemy.select(col(table.rater), col(table.created_at).label("at"))
-            .join(Message, col(Message.id) == reply_id)
-            .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
-            .where(col(Conversation.assistant_id) == assistant_id, col(table.rater) != IMPORTER)
+            sqlalchemy.select(col(table.rater), col(table.created_at).label("at")).where(
+                col(table.rater) != IMPORTER, theirs.where(col(Message.id) == reply_id).exists()
+            )
             for table, reply_id in ABOUT
         )
     ).subquery()
@@ -139,6 +138,21 @@ def people(session: Session, assistant_id: str) -> dict[str, int]:
 def same_words(text: Any) -> ColumnElement[str]:
     """What is equal for two questions in the same words."""
     return func.lower(func.trim(text))
+
+
+def _found(session: Session, assistant_id: str, wanted: Filter) -> CTE:
+    """Ids of all replies that are looked for, with what people said of them; their texts only the page has."""
+    given, asked = _given(), aliased(Message)
+    at = func.coalesce(given.c.at, col(Message.created_at)).label("at")
+    query = (
+        sqlalchemy.select(col(Message.id), *(given.c[name] for name in COUNTS), at)
+        .join(Reply, col(Reply.message_id) == col(Message.id))
+        .join(Conversation, col(Conversation.id) == col(Message.conversation_id))
+        .join(asked, col(asked.id) == col(Message.parent_id))
+        .join(given, given.c.reply_id == Message.id, isouter=wanted.show is Show.unrated)
+        .where(col(Conversation.assistant_id) == assistant_id, *_conditions(session, wanted, given, col(asked.text)))
+    )
+    return (query if wanted.since is None else query.where(at >= wanted.since)).cte("found")
 
 
 def _conditions(session: Session, wanted: Filter, given: Subquery, asked: Any) -> list[ColumnElement[bool]]:

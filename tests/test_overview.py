@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assistant.database import Database
-from feedback.overview import Approval, Day, Question, approval, days, disputed, reasons, volume, worst
+from feedback.overview import Approval, Day, Question, Questions, approval, days, questions, reasons, volume
 from feedback.ratings import compare, correct, rate
 from feedback.steps import steps
 from feedback.tables import IMPORTER, Rating, Value
@@ -34,10 +34,10 @@ def test_nothing_at_all_sums_up_to_nothing(database: Database) -> None:
     with database.write() as session:
         assistant = add_assistant(session)
     with database.read() as session:
-        counted = volume(session, assistant.id)
+        counted = volume(session, assistant.id, days(session, assistant.id))
         assert set(vars(counted).values()) == {0}
         assert (approval(session, assistant.id), days(session, assistant.id)) == ([], [])
-        assert (disputed(session, assistant.id), worst(session, assistant.id)) == ([], [])
+        assert questions(session, assistant.id) == Questions([], [])
         assert not any(reasons(session, assistant.id).values()) and steps([]) == []
 
 
@@ -54,7 +54,7 @@ def test_volume_counts_answers_and_not_what_was_imported(database: Database, gar
             lambda: correct(session, imported.id, rater=IMPORTER, text="In May."),
         ):
             say()
-        told = volume(session, assistant.id)
+        told = volume(session, assistant.id, days(session, assistant.id))
     assert (told.answers, told.rated, told.up, told.down, told.corrected, told.compared) == (2, 1, 1, 1, 1, 1)
 
 
@@ -82,7 +82,8 @@ def test_questions_are_told_by_their_words(database: Database, garden: Answered)
             (other, "ann", "down"),
         ):
             rate(session, reply.id, rater=rater, value=value, any_owner=True)
-        [split], [bad] = disputed(session, assistant.id), worst(session, assistant.id)
+        found = questions(session, assistant.id)
+        [split], [bad] = found.disputed, found.worst
     assert split == bad, "of the mint, one person alone says both"
     asked = Question(id=split.id, text=split.text, answers=3, up=1, down=2)
     assert split == asked and split.id in (first.parent_id, elsewhere.parent_id)

@@ -78,20 +78,20 @@ def glance(services: Services, caller: Caller, *, assistant: str = "default") ->
     caller.require_admin()
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-        volume = overview.volume(session, asked.id)
+        days = overview.days(session, asked.id)
+        volume = overview.volume(session, asked.id, days)
         if not volume.rated and not volume.compared and not volume.corrected:
             return Glance(feedback_html.nothing(volume, assistant=assistant))
         versions = overview.approval(session, asked.id)
-        days = overview.days(session, asked.id)
         reasons = overview.reasons(session, asked.id)
-        disputed, worst = overview.disputed(session, asked.id), overview.worst(session, asked.id)
+        questions = overview.questions(session, asked.id)
     went = decisions_html.notes(decisions(services, asked))
     today, labels = utc_now().date(), LABELS
     return Glance(
         feedback_html.glance(volume, standout(versions, days, reasons, today=today, name=version, labels=labels)),
         tuple(steps(days)),
         feedback_html.breakdown(versions, reasons, went=went, assistant=assistant),
-        feedback_html.questions(disputed, worst, assistant=assistant),
+        feedback_html.questions(questions.disputed, questions.worst, assistant=assistant),
     )
 
 
