@@ -12,7 +12,20 @@ from datetime import date, datetime
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy import CTE, ColumnElement, Select, String, Subquery, case, cast, desc, func, literal, union_all
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    CompoundSelect,
+    Select,
+    String,
+    Subquery,
+    case,
+    cast,
+    desc,
+    func,
+    literal,
+    union_all,
+)
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col
 
@@ -64,6 +77,19 @@ class Day:
     down: int = 0
 
 
+@dataclass(frozen=True)
+class Sums:
+    """What people thought, at a glance."""
+
+    volume: Volume
+    versions: list[Approval]
+    """In the order in which they were first rated."""
+    days: list[Day]
+    """All on which something was answered or rated, in order."""
+    reasons: dict[Value, Counter[str]]
+    """How often each was given with a thumb up, and with a thumb down."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Question:
     """A question in the same words, however often it was asked, and the thumbs for all answers to it."""
@@ -100,47 +126,71 @@ def approval(session: Session, assistant_id: str, *, since: datetime | None = No
     return [Approval(adapter, up, down) for adapter, up, down in session.connection().execute(query)]
 
 
-def volume(session: Session, assistant_id: str, by_day: Sequence[Day]) -> Volume:
-    """How much was answered, rated, corrected and compared; `by_day` are all its `days`."""
+def sums(session: Session, assistant_id: str) -> Sums:
+    """All that is told at a glance; the thumbs are looked for once for all of it."""
     execute = session.connection().execute
+    versions: list[Approval] = []
+    told: dict[Value, Counter[str]] = {Value.up: Counter(), Value.down: Counter()}
+    by_day: dict[date, dict[str, int]] = {}
+    rated = 0
+    for by, key, count, up, down, _ in execute(_thumbs_by(assistant_id)):
+        match by:
+            case "version":
+                versions.append(Approval(key, up, down))
+            case "reasons":
+                for value, times in ((Value.up, up), (Value.down, down)):
+                    told[value] += Counter(dict.fromkeys(json.loads(key), times))
+            case "day":
+                by_day[date.fromisoformat(key)] = {"up": up, "down": down}
+            case _:
+                rated = count
+    answered = func.date(col(Message.created_at))
+    replies = _answered(assistant_id, sqlalchemy.select(answered, func.count())).group_by(answered)
+    for day, count in execute(replies):
+        by_day.setdefault(_date(day), {})["answers"] = count
+    days = [Day(day=day, **counts) for day, counts in sorted(by_day.items())]
+    return Sums(_volume(session, assistant_id, days, rated=rated), versions, days, told)
+
+
+def _thumbs_by(assistant_id: str) -> CompoundSelect[*tuple[Any, ...]]:
+    """The thumbs by version, in the order of the first of each, by day, by their reasons, and all together."""
     rating, _, _ = _thumbs()
+    selected = sqlalchemy.select(
+        rating.c.id,
+        rating.c.reply_id,
+        rating.c.value,
+        cast(rating.c.reasons, String).label("reasons"),
+        cast(func.date(rating.c.created_at), String).label("day"),
+        col(Reply.adapter),
+    )
+    thumb = _of(assistant_id, selected, rating).cte("thumb")
+    counts = (
+        func.count(thumb.c.reply_id.distinct()),
+        _how_many(thumb.c.value == Value.up),
+        _how_many(thumb.c.value == Value.down),
+        func.min(thumb.c.id).label("first"),
+    )
+    parts = [
+        sqlalchemy.select(literal(by), key, *counts).group_by(key)
+        for by, key in (("version", thumb.c.adapter), ("reasons", thumb.c.reasons), ("day", thumb.c.day))
+    ]
+    everything = sqlalchemy.select(literal("all"), literal(""), *counts)
+    return union_all(*parts, everything).order_by("first")
+
+
+def _volume(session: Session, assistant_id: str, days: Sequence[Day], *, rated: int) -> Volume:
+    execute = session.connection().execute
     correction = counting.corrections().where(Correction.rater != IMPORTER).subquery()
     comparison = counting.comparisons().where(Comparison.rater != IMPORTER).subquery()
-    distinct, twos = sqlalchemy.select(func.count(col(Message.id).distinct())), sqlalchemy.select(func.count())
+    answers, twos = sqlalchemy.select(func.count(col(Message.id).distinct())), sqlalchemy.select(func.count())
     return Volume(
-        answers=sum(day.answers for day in by_day),
-        rated=execute(_of(assistant_id, distinct, rating)).scalar_one(),
-        up=sum(day.up for day in by_day),
-        down=sum(day.down for day in by_day),
-        corrected=execute(_of(assistant_id, distinct, correction)).scalar_one(),
+        answers=sum(day.answers for day in days),
+        rated=rated,
+        up=sum(day.up for day in days),
+        down=sum(day.down for day in days),
+        corrected=execute(_of(assistant_id, answers, correction)).scalar_one(),
         compared=execute(_of(assistant_id, twos, comparison, comparison.c.winner_id)).scalar_one(),
     )
-
-
-def days(session: Session, assistant_id: str) -> list[Day]:
-    """All days on which something was answered or rated, in order."""
-    rating, up, down = _thumbs()
-    rated, answered = func.date(rating.c.created_at), func.date(col(Message.created_at))
-    thumbs = _of(assistant_id, sqlalchemy.select(rated, up, down), rating).group_by(rated)
-    replies = _answered(assistant_id, sqlalchemy.select(answered, func.count())).group_by(answered)
-    found: dict[date, dict[str, int]] = {}
-    for day, ups, downs in session.connection().execute(thumbs):
-        found[_date(day)] = {"up": ups, "down": downs}
-    for day, count in session.connection().execute(replies):
-        found.setdefault(_date(day), {})["answers"] = count
-    return [Day(day=day, **counts) for day, counts in sorted(found.items())]
-
-
-def reasons(session: Session, assistant_id: str) -> dict[Value, Counter[str]]:
-    """How often each reason was given with a thumb up, and with a thumb down."""
-    rating, _, _ = _thumbs()
-    told = cast(rating.c.reasons, String)
-    query = _of(assistant_id, sqlalchemy.select(rating.c.value, told, func.count()), rating)
-    counts: dict[Value, Counter[str]] = {Value.up: Counter(), Value.down: Counter()}
-    for value, given, count in session.connection().execute(query.group_by(rating.c.value, told)):
-        for reason in json.loads(given):
-            counts[value][reason] += count
-    return counts
 
 
 def questions(session: Session, assistant_id: str, *, limit: int = 5) -> Questions:

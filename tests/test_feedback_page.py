@@ -138,6 +138,8 @@ def test_the_filters_offer_versions_and_people_by_opaque_names(services: Service
     offered = handlers.choices(services, ADMIN, Place(version="default-v9"), assistant=slug)
     assert offered.people == [("Anybody", ""), ("Person 1", "ann"), ("You", ADMIN.id), ("Person 3", "bob")]
     assert offered.versions == [("Any version", ""), ("original model", BASE), ("v9", "default-v9")]
+    seen = handlers.glance(services, ADMIN, assistant=slug)
+    assert handlers.choices(services, ADMIN, Place(version="default-v9"), assistant=slug, seen=seen) == offered
 
 
 def test_an_opened_reply_shows_everything(services: Services, garden: tuple[str, Message]) -> None:

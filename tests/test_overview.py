@@ -3,7 +3,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assistant.database import Database
-from feedback.overview import Approval, Day, Question, Questions, approval, days, questions, reasons, volume
+from feedback.overview import Approval, Day, Question, Questions, approval, questions, sums
 from feedback.ratings import compare, correct, rate
 from feedback.steps import steps
 from feedback.tables import IMPORTER, Rating, Value
@@ -26,6 +26,7 @@ def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, ga
         rate(session, imported.id, rater=IMPORTER, value="down")
     with database.read() as session:
         found = approval(session, assistant.id)
+        assert found == sums(session, assistant.id).versions
         assert found == [Approval(None, 1, 1), Approval("default-v1", 1, 0)]
         assert [a.share for a in found] == [0.5, 1.0]
 
@@ -34,11 +35,11 @@ def test_nothing_at_all_sums_up_to_nothing(database: Database) -> None:
     with database.write() as session:
         assistant = add_assistant(session)
     with database.read() as session:
-        counted = volume(session, assistant.id, days(session, assistant.id))
-        assert set(vars(counted).values()) == {0}
-        assert (approval(session, assistant.id), days(session, assistant.id)) == ([], [])
+        told = sums(session, assistant.id)
+        assert set(vars(told.volume).values()) == {0}
+        assert told.versions == approval(session, assistant.id) == told.days == []
         assert questions(session, assistant.id) == Questions([], [])
-        assert not any(reasons(session, assistant.id).values()) and steps([]) == []
+        assert not any(told.reasons.values()) and steps([]) == []
 
 
 def test_volume_counts_answers_and_not_what_was_imported(database: Database, garden: Answered) -> None:
@@ -54,7 +55,7 @@ def test_volume_counts_answers_and_not_what_was_imported(database: Database, gar
             lambda: correct(session, imported.id, rater=IMPORTER, text="In May."),
         ):
             say()
-        told = volume(session, assistant.id, days(session, assistant.id))
+        told = sums(session, assistant.id).volume
     assert (told.answers, told.rated, told.up, told.down, told.corrected, told.compared) == (2, 1, 1, 1, 1, 1)
 
 
@@ -64,7 +65,7 @@ def test_reasons_are_counted_for_each_thumb(database: Database, garden: Answered
         rate(session, first.id, rater="ann", value="down", reasons=["wrong", "other"])
         rate(session, second.id, rater="ann", value="down", reasons=["wrong"])
         rate(session, second.id, rater="bob", value="up", reasons=["other"], any_owner=True)
-        told = reasons(session, assistant.id)
+        told = sums(session, assistant.id).reasons
     assert told == {Value.down: {"wrong": 2, "other": 1}, Value.up: {"other": 1}}
 
 
@@ -90,6 +91,41 @@ def test_questions_are_told_by_their_words(database: Database, garden: Answered)
     assert split.text.strip().lower() == "when do i prune roses?"
 
 
+def test_the_questions_that_stand_out_most_come_first(database: Database) -> None:
+    thumbs = {
+        "Split twice?": "uudd",
+        "Split once?": "uuud",
+        "Liked?": "uu",
+        "Bad?": "ddd",
+        "Poor?": "d",
+        "Worse?": "udd",
+    }
+    with database.write() as session:
+        assistant = add_assistant(session)
+        for question, given in thumbs.items():
+            reply = add_turn(session, assistant, question, "An answer.")
+            for n, letter in enumerate(given):
+                rate(session, reply.id, rater=f"p{n}", value={"u": "up", "d": "down"}[letter], any_owner=True)
+    with database.read() as session:
+        found, first = questions(session, assistant.id), questions(session, assistant.id, limit=1)
+    assert found.disputed[0].text == "Split twice?" and len(found.disputed) == 3
+    assert [one.text for one in found.worst] == ["Bad?", "Worse?", "Poor?"]
+    assert (first.disputed, first.worst) == (found.disputed[:1], found.worst[:1])
+
+
+def test_thumbs_are_summed_by_version_in_the_order_in_which_those_were_rated(database: Database) -> None:
+    with database.write() as session:
+        assistant = add_assistant(session)
+        for adapter, values in (("default-v2", ("up", "down")), (None, ("up",)), ("default-v1", ("down", "down"))):
+            reply = add_turn(session, assistant, "Mint?", "Any time.", adapter=adapter)
+            for n, value in enumerate(values):
+                rate(session, reply.id, rater=f"p{n}", value=value, any_owner=True)
+    with database.read() as session:
+        told = sums(session, assistant.id)
+    assert told.versions == [Approval("default-v2", 1, 1), Approval(None, 1, 0), Approval("default-v1", 0, 2)]
+    assert (told.volume.rated, told.volume.up, told.volume.down) == (3, 2, 3)
+
+
 def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, garden: Answered) -> None:
     assistant, first, second = garden
     with database.write() as session:
@@ -99,7 +135,7 @@ def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, 
             at = datetime(2026, 3, day, 0, 1, tzinfo=UTC)
             session.add(Rating(reply_id=reply.id, rater="ann", value=value, created_at=at))
     with database.read() as session:
-        assert days(session, assistant.id) == [
+        assert sums(session, assistant.id).days == [
             Day(day=date(2026, 3, 1), answers=2),
             Day(day=date(2026, 3, 2), up=1),
             Day(day=date(2026, 3, 4), down=1),

@@ -8,7 +8,7 @@ from assistant.database import Database, utc_now
 from assistant.tables import Assistant, Message, ReplyState
 from feedback.exclusion import leave_out
 from feedback.ratings import compare, correct, rate
-from feedback.search import Filter, Show, find, people
+from feedback.search import Filter, FoundPage, Show, find, people
 from feedback.tables import IMPORTER
 from tests.builders import add_assistant, add_turn
 
@@ -54,7 +54,7 @@ def test_a_page_is_of_one_assistant_and_the_latest_first(database: Database, gar
         for n in range(4):
             part = find(session, assistant.id, limit=1, offset=n)
             assert (part.rows, part.total) == (page.rows[n : n + 1], 4)
-        assert find(session, assistant.id, offset=4).rows == ()
+        assert find(session, assistant.id, offset=4) == FoundPage((), 4)
     told = by_reply[named["roses"].id]
     assert (told.up, told.down, told.wins, told.losses) == (1, 1, 0, 1)
     assert (told.reasons, told.comments, told.left_out) == (("right", "other"), ("Good, Zoë",), False)

@@ -51,14 +51,18 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
     lists = [*filters, answers]
     places = [at, everything, one, *lists, *reply]
 
-    def go(to: Place, caller: Caller, assistant: str, *, before: Place = START, again: bool = False) -> list[Any]:
+    def go(
+        to: Place, caller: Caller, assistant: str, *,
+        before: Place = START, again: bool = False, seen: Glance | None = None,
+    ) -> list[Any]:  # fmt: skip
         query = address(to, assistant=assistant)
         if to.reply:
             shown = handlers.opened(services, caller, to, assistant=assistant)
             parts = [shown.said, gr.skip() if again else WEIGHING, shown.details]
             return [query, gr.update(visible=False), gr.update(visible=True), *[gr.skip()] * len(lists), *parts]
         looked = handlers.listing(services, caller, to, assistant=assistant)
-        offered = _filters(to, before, handlers.choices(services, caller, to, assistant=assistant))
+        choices = handlers.choices(services, caller, to, assistant=assistant, seen=seen)
+        offered = _filters(to, before, choices)
         return [query, gr.update(visible=True), gr.update(visible=False), *offered, looked, *[gr.skip()] * len(reply)]
 
     def fill(query: str, request: gr.Request) -> list[Any]:
@@ -68,7 +72,7 @@ def lay_out(services: Services, demo: gr.Blocks) -> None:
         with spoken_errors():
             assistant = named_or_first(services, caller, assistant_in(query))
             seen = handlers.glance(services, caller, assistant=assistant)
-            return [*_drawn(seen), *go(parse(query), caller, assistant)]
+            return [*_drawn(seen), *go(parse(query), caller, assistant, seen=seen)]
 
     def act(query: str, assistant: str, event: gr.EventData, request: gr.Request) -> list[Any]:
         data = event._data or {}
