@@ -146,12 +146,12 @@ def of_person(session: Session, reply_ids: Sequence[str], rater: str) -> dict[st
     """What a person thinks of each of these replies, for showing it again; an empty `Opinion` if nothing."""
     opinions = dict.fromkeys(reply_ids, Opinion())
     ids = list(opinions)
-    for rating in session.exec(counting.ratings().where(col(Rating.reply_id).in_(ids), Rating.rater == rater)):
+    for rating in session.exec(counting.ratings(rater).where(col(Rating.reply_id).in_(ids))):
         opinions[rating.reply_id] = Opinion(rating.value, tuple(rating.reasons), rating.comment)
-    for row in session.exec(counting.corrections().where(col(Correction.reply_id).in_(ids), Correction.rater == rater)):
+    for row in session.exec(counting.corrections(rater).where(col(Correction.reply_id).in_(ids))):
         opinions[row.reply_id] = replace(opinions[row.reply_id], correction=row.text)
     among = or_(col(Comparison.winner_id).in_(ids), col(Comparison.loser_id).in_(ids))
-    query = counting.comparisons().where(among, Comparison.rater == rater).order_by(col(Comparison.id))
+    query = counting.comparisons(rater).where(among).order_by(col(Comparison.id))
     for comparison in session.exec(query):
         winner, loser = comparison.winner_id, comparison.loser_id
         tie = comparison.outcome is Outcome.tie
