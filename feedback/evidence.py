@@ -5,8 +5,8 @@ Only answers that are there to learn from: finished or stopped by their reader, 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, cast
+from functools import cached_property, partial
+from typing import Any
 
 import sqlalchemy
 from sqlalchemy import func, union
@@ -17,7 +17,7 @@ from assistant.prompt import ChatMessage
 from assistant.tables import ANSWERED, Conversation, Message, Reply, ReplyState
 from feedback import counting
 from feedback.likeness import normal
-from feedback.rows import name_of
+from feedback.rows import row_name
 from feedback.tables import Comparison, Correction, Exclusion, Outcome, Rating, Value
 
 PromptKey = tuple[str, ...]
@@ -115,9 +115,24 @@ def gather(session: Session, assistant_id: str, *, question: str | None = None) 
     theirs = select(Message.id).join(Conversation).where(Conversation.assistant_id == assistant_id)
     if question is not None:
         theirs = theirs.where(col(Message.parent_id).in_(select(Message.id).where(Message.text == question)))
-    ratings = counting.ratings().where(col(Rating.reply_id).in_(theirs)).order_by(col(Rating.id))
-    corrections = counting.corrections().where(col(Correction.reply_id).in_(theirs)).order_by(col(Correction.id))
-    comparisons = counting.comparisons().where(col(Comparison.winner_id).in_(theirs)).order_by(col(Comparison.id))
+    rows = partial(_rows, session, theirs)
+    ratings = rows(counting.ratings(), Rating.id, Rating.reply_id, Rating.rater, Rating.value, Rating.for_all)
+    corrections = rows(
+        counting.corrections(),
+        Correction.id,
+        Correction.reply_id,
+        Correction.rater,
+        Correction.text,
+        Correction.for_all,
+    )
+    comparisons = rows(
+        counting.comparisons(),
+        Comparison.id,
+        Comparison.winner_id,
+        Comparison.loser_id,
+        Comparison.rater,
+        Comparison.outcome,
+    )
     not_wanted = excluded_rows(session)
     excluded: list[Excluded] = []
 
@@ -131,22 +146,30 @@ def gather(session: Session, assistant_id: str, *, question: str | None = None) 
     return Evidence(
         answers=tuple(answers.values()),
         thumbs=tuple(
-            Thumb(cast(int, r.id), r.reply_id, r.rater, r.value is Value.up, r.for_all)
-            for r in session.exec(ratings)
-            if wanted(name_of(r), r.reply_id)
+            Thumb(id_, reply, rater, value is Value.up, for_all)
+            for id_, reply, rater, value, for_all in ratings
+            if wanted(row_name("rating", id_), reply)
         ),
         corrections=tuple(
-            CorrectedText(cast(int, c.id), c.reply_id, c.rater, c.text, c.for_all)
-            for c in session.exec(corrections)
-            if wanted(name_of(c), c.reply_id)
+            CorrectedText(id_, reply, rater, text, for_all)
+            for id_, reply, rater, text, for_all in corrections
+            if wanted(row_name("correction", id_), reply)
         ),
         choices=tuple(
-            Choice(cast(int, c.id), c.winner_id, c.loser_id, c.rater, c.outcome is Outcome.tie)
-            for c in session.exec(comparisons)
-            if wanted(name_of(c), c.winner_id, c.loser_id)
+            Choice(id_, winner, loser, rater, outcome is Outcome.tie)
+            for id_, winner, loser, rater, outcome in comparisons
+            if wanted(row_name("comparison", id_), winner, loser)
         ),
         excluded=tuple(excluded),
     )
+
+
+def _rows(
+    session: Session, theirs: Any, counted: Any, id_: Any, about: Any, *columns: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Bare values of what was said about these replies, in order: objects of thousands of rows take twice as long."""
+    query = counted.where(about.in_(theirs)).with_only_columns(id_, about, *columns).order_by(id_)
+    yield from session.connection().execute(query)
 
 
 def stamp(session: Session) -> Stamp:
