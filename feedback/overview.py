@@ -6,7 +6,6 @@ those answers.
 
 import json
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -31,6 +30,7 @@ from sqlmodel import Session, col
 
 from assistant.tables import ANSWERED, Conversation, Message, Reply
 from feedback import counting
+from feedback.kept import Kept
 from feedback.search import same_words
 from feedback.tables import IMPORTER, Comparison, Correction, Rating, Value
 
@@ -126,12 +126,51 @@ def approval(session: Session, assistant_id: str, *, since: datetime | None = No
     return [Approval(adapter, up, down) for adapter, up, down in session.connection().execute(query)]
 
 
-def sums(session: Session, assistant_id: str) -> Sums:
-    """All that is told at a glance; the thumbs are looked for once for all of it."""
+class Overviews:
+    """Tells all at a glance. What feedback alone tells is summed up only where it changed since the last look."""
+
+    def __init__(self) -> None:
+        self._kept = Kept[_Said]()
+
+    def look(self, session: Session, assistant_id: str) -> tuple[Sums, Questions]:
+        """What people thought of an assistant, and the questions that deserve a look."""
+        said = self._kept.look(session, assistant_id, lambda: _said(session, assistant_id))
+        days = {day: {"up": up, "down": down} for day, (up, down) in said.by_day.items()}
+        answered = func.date(col(Message.created_at))
+        replies = _answered(assistant_id, sqlalchemy.select(answered, func.count())).group_by(answered)
+        for day, count in session.connection().execute(replies):
+            days.setdefault(_date(day), {})["answers"] = count
+        in_order = [Day(day=day, **counts) for day, counts in sorted(days.items())]
+        volume = Volume(
+            answers=sum(day.answers for day in in_order),
+            rated=said.rated,
+            up=sum(day.up for day in in_order),
+            down=sum(day.down for day in in_order),
+            corrected=said.corrected,
+            compared=said.compared,
+        )
+        return Sums(volume, said.versions, in_order, said.reasons), said.questions
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Said:
+    """What feedback alone tells, whatever is answered meanwhile."""
+
+    rated: int
+    corrected: int
+    compared: int
+    versions: list[Approval]
+    by_day: dict[date, tuple[int, int]]
+    reasons: dict[Value, Counter[str]]
+    questions: Questions
+
+
+def _said(session: Session, assistant_id: str) -> _Said:
+    """The thumbs are looked for once for all of it but the questions."""
     execute = session.connection().execute
     versions: list[Approval] = []
     told: dict[Value, Counter[str]] = {Value.up: Counter(), Value.down: Counter()}
-    by_day: dict[date, dict[str, int]] = {}
+    by_day: dict[date, tuple[int, int]] = {}
     rated = 0
     for by, key, count, up, down, _ in execute(_thumbs_by(assistant_id)):
         match by:
@@ -141,15 +180,21 @@ def sums(session: Session, assistant_id: str) -> Sums:
                 for value, times in ((Value.up, up), (Value.down, down)):
                     told[value] += Counter(dict.fromkeys(json.loads(key), times))
             case "day":
-                by_day[date.fromisoformat(key)] = {"up": up, "down": down}
+                by_day[date.fromisoformat(key)] = up, down
             case _:
                 rated = count
-    answered = func.date(col(Message.created_at))
-    replies = _answered(assistant_id, sqlalchemy.select(answered, func.count())).group_by(answered)
-    for day, count in execute(replies):
-        by_day.setdefault(_date(day), {})["answers"] = count
-    days = [Day(day=day, **counts) for day, counts in sorted(by_day.items())]
-    return Sums(_volume(session, assistant_id, days, rated=rated), versions, days, told)
+    correction = counting.corrections().where(Correction.rater != IMPORTER).subquery()
+    comparison = counting.comparisons().where(Comparison.rater != IMPORTER).subquery()
+    answers, twos = sqlalchemy.select(func.count(col(Message.id).distinct())), sqlalchemy.select(func.count())
+    return _Said(
+        rated=rated,
+        corrected=execute(_of(assistant_id, answers, correction)).scalar_one(),
+        compared=execute(_of(assistant_id, twos, comparison, comparison.c.winner_id)).scalar_one(),
+        versions=versions,
+        by_day=by_day,
+        reasons=told,
+        questions=questions(session, assistant_id),
+    )
 
 
 def _thumbs_by(assistant_id: str) -> CompoundSelect[*tuple[Any, ...]]:
@@ -176,21 +221,6 @@ def _thumbs_by(assistant_id: str) -> CompoundSelect[*tuple[Any, ...]]:
     ]
     everything = sqlalchemy.select(literal("all"), literal(""), *counts)
     return union_all(*parts, everything).order_by("first")
-
-
-def _volume(session: Session, assistant_id: str, days: Sequence[Day], *, rated: int) -> Volume:
-    execute = session.connection().execute
-    correction = counting.corrections().where(Correction.rater != IMPORTER).subquery()
-    comparison = counting.comparisons().where(Comparison.rater != IMPORTER).subquery()
-    answers, twos = sqlalchemy.select(func.count(col(Message.id).distinct())), sqlalchemy.select(func.count())
-    return Volume(
-        answers=sum(day.answers for day in days),
-        rated=rated,
-        up=sum(day.up for day in days),
-        down=sum(day.down for day in days),
-        corrected=execute(_of(assistant_id, answers, correction)).scalar_one(),
-        compared=execute(_of(assistant_id, twos, comparison, comparison.c.winner_id)).scalar_one(),
-    )
 
 
 def questions(session: Session, assistant_id: str, *, limit: int = 5) -> Questions:

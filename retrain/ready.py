@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from sqlmodel import Session
 
 from assistant.errors import BadInput
-from feedback.evidence import Stamp, gather, stamp
+from feedback.evidence import gather
+from feedback.kept import Kept
 from feedback.pairs import Pair, PairSet, Single, build_pairs
 from feedback.rows import table_and_number
 from retrain.dataset import choose_method, liked_and_disliked
@@ -37,16 +38,16 @@ class Readiness:
     """Tells what is ready, and gathers feedback for it only where that changed since the last look. Thread-safe."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[Stamp, dict[str, int], Ready]] = {}
+        self._kept = Kept[Ready]()
 
     def look(self, session: Session, assistant_id: str, *, seen: Mapping[str, int]) -> Ready:
         """What there is to learn from as the session sees it; `seen` are the last rows learned from, by table."""
-        now, known = stamp(session), dict(seen)
-        kept = self._kept.get(assistant_id)
-        if kept is None or kept[:2] != (now, known):
-            ready = _ready(build_pairs(gather(session, assistant_id)), seen=known)
-            self._kept[assistant_id] = kept = now, known, ready
-        return kept[2]
+        known = dict(seen)
+
+        def gathered() -> Ready:
+            return _ready(build_pairs(gather(session, assistant_id)), seen=known)
+
+        return self._kept.look(session, assistant_id, gathered, also=known)
 
 
 def _ready(pair_set: PairSet, *, seen: Mapping[str, int]) -> Ready:

@@ -3,7 +3,8 @@ from datetime import UTC, date, datetime
 import pytest
 
 from assistant.database import Database
-from feedback.overview import Approval, Day, Question, Questions, approval, questions, sums
+from feedback import overview
+from feedback.overview import Approval, Day, Overviews, Question, Questions, approval, questions
 from feedback.ratings import compare, correct, rate
 from feedback.steps import steps
 from feedback.tables import IMPORTER, Rating, Value
@@ -26,7 +27,7 @@ def test_approval_counts_the_thumbs_that_count_by_adapter(database: Database, ga
         rate(session, imported.id, rater=IMPORTER, value="down")
     with database.read() as session:
         found = approval(session, assistant.id)
-        assert found == sums(session, assistant.id).versions
+        assert found == Overviews().look(session, assistant.id)[0].versions
         assert found == [Approval(None, 1, 1), Approval("default-v1", 1, 0)]
         assert [a.share for a in found] == [0.5, 1.0]
 
@@ -35,7 +36,7 @@ def test_nothing_at_all_sums_up_to_nothing(database: Database) -> None:
     with database.write() as session:
         assistant = add_assistant(session)
     with database.read() as session:
-        told = sums(session, assistant.id)
+        told = Overviews().look(session, assistant.id)[0]
         assert set(vars(told.volume).values()) == {0}
         assert told.versions == approval(session, assistant.id) == told.days == []
         assert questions(session, assistant.id) == Questions([], [])
@@ -55,7 +56,7 @@ def test_volume_counts_answers_and_not_what_was_imported(database: Database, gar
             lambda: correct(session, imported.id, rater=IMPORTER, text="In May."),
         ):
             say()
-        told = sums(session, assistant.id).volume
+        told = Overviews().look(session, assistant.id)[0].volume
     assert (told.answers, told.rated, told.up, told.down, told.corrected, told.compared) == (2, 1, 1, 1, 1, 1)
 
 
@@ -65,7 +66,7 @@ def test_reasons_are_counted_for_each_thumb(database: Database, garden: Answered
         rate(session, first.id, rater="ann", value="down", reasons=["wrong", "other"])
         rate(session, second.id, rater="ann", value="down", reasons=["wrong"])
         rate(session, second.id, rater="bob", value="up", reasons=["other"], any_owner=True)
-        told = sums(session, assistant.id).reasons
+        told = Overviews().look(session, assistant.id)[0].reasons
     assert told == {Value.down: {"wrong": 2, "other": 1}, Value.up: {"other": 1}}
 
 
@@ -121,9 +122,34 @@ def test_thumbs_are_summed_by_version_in_the_order_in_which_those_were_rated(dat
             for n, value in enumerate(values):
                 rate(session, reply.id, rater=f"p{n}", value=value, any_owner=True)
     with database.read() as session:
-        told = sums(session, assistant.id)
+        told = Overviews().look(session, assistant.id)[0]
     assert told.versions == [Approval("default-v2", 1, 1), Approval(None, 1, 0), Approval("default-v1", 0, 2)]
     assert (told.volume.rated, told.volume.up, told.volume.down) == (3, 2, 3)
+
+
+def test_what_was_said_is_summed_up_again_only_after_more_was_said(
+    database: Database, garden: Answered, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assistant, first, second = garden
+    summed: list[str] = []
+    sum_up = overview._said
+    monkeypatch.setattr(overview, "_said", lambda session, id_: summed.append(id_) or sum_up(session, id_))
+    overviews = Overviews()
+
+    def look() -> tuple[int, int]:
+        with database.read() as session:
+            volume = overviews.look(session, assistant.id)[0].volume
+        return volume.answers, volume.up
+
+    with database.write() as session:
+        rate(session, first.id, rater="ann", value="up")
+    assert look() == look() == (2, 1) and len(summed) == 1
+    with database.write() as session:
+        add_turn(session, assistant, "And mint?", "Any time.")
+    assert look() == (3, 1) and len(summed) == 1, "an answer is no feedback, and is counted all the same"
+    with database.write() as session:
+        rate(session, second.id, rater="ann", value="up")
+    assert look() == (3, 2) and len(summed) == 2
 
 
 def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, garden: Answered) -> None:
@@ -135,7 +161,7 @@ def test_days_have_the_answers_and_the_thumbs_given_on_them(database: Database, 
             at = datetime(2026, 3, day, 0, 1, tzinfo=UTC)
             session.add(Rating(reply_id=reply.id, rater="ann", value=value, created_at=at))
     with database.read() as session:
-        assert sums(session, assistant.id).days == [
+        assert Overviews().look(session, assistant.id)[0].days == [
             Day(day=date(2026, 3, 1), answers=2),
             Day(day=date(2026, 3, 2), up=1),
             Day(day=date(2026, 3, 4), down=1),

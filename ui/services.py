@@ -19,6 +19,7 @@ from assistant.knowledge import Knowledge
 from assistant.knowledge.embedding import Embedder
 from assistant.knowledge.index import EmbeddingModel
 from assistant.samples import ensure_sample
+from feedback.overview import Overviews
 from retrain.registry import Registry
 from retrain.runs import Runs
 from retrain.schedule import Scheduler
@@ -68,6 +69,7 @@ class Services:
         self.registry = registry
         self.runs = runs
         self.watch = watch
+        self.overviews = Overviews()
         self.readiness = "loading"
         """`loading`, `ready`, or why the model cannot answer."""
         self._closing = closing

@@ -80,11 +80,10 @@ def glance(services: Services, caller: Caller, *, assistant: str = "default") ->
     caller.require_admin()
     with services.database.read() as session:
         asked = records.assistant_by_slug(session, assistant)
-        sums = overview.sums(session, asked.id)
-        volume = sums.volume
-        if not volume.rated and not volume.compared and not volume.corrected:
-            return Glance(feedback_html.nothing(volume, assistant=assistant))
-        questions = overview.questions(session, asked.id)
+        sums, questions = services.overviews.look(session, asked.id)
+    volume = sums.volume
+    if not volume.rated and not volume.compared and not volume.corrected:
+        return Glance(feedback_html.nothing(volume, assistant=assistant))
     went = decisions_html.notes(decisions(services, asked))
     today, labels = utc_now().date(), LABELS
     said = standout(sums.versions, sums.days, sums.reasons, today=today, name=version, labels=labels)
