@@ -64,8 +64,8 @@ def measure(adapter: Path, model: str, *, number: int, console: Console) -> dict
     with Progress(console=console) as bar:
         task = bar.add_task("Asking and scoring", total=3 * len(probes))
 
-        def step() -> None:
-            bar.advance(task)
+        def step(steps: int = 1) -> None:
+            bar.advance(task, steps)
 
         try:
             base, tuned = (

@@ -16,7 +16,7 @@ from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback
 
 from assistant import models
-from retrain.scoring import likelihoods_after
+from retrain.scoring import log_likelihoods
 
 CHECKS = 8
 """How often a run is looked at."""
@@ -116,9 +116,15 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         training, device = self._model.training, models.device().type
         self._model.eval()
         with torch.autocast(device, models.compute_dtype(), enabled=models.compute_dtype() is not torch.float32):
-            found = [likelihoods_after(self._model, probe.prompts, probe.replies) for probe in self._probes]
+            found = iter(
+                log_likelihoods(
+                    self._model,
+                    [prompt for probe in self._probes for prompt in probe.prompts],
+                    [reply for probe in self._probes for reply in probe.replies],
+                )
+            )
         self._model.train(training)
-        return found
+        return [[next(found) for _ in probe.replies] for probe in self._probes]
 
     def _moved(self, policy: Sequence[Sequence[Sequence[float]]]) -> float:
         own = [

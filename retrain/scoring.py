@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from transformers import DynamicCache, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from assistant import attention, models
 from assistant.prompt import ChatMessage, encode_messages, encode_reply, encode_text
 from assistant.version import load_merged
+
+TOKENS_AT_ONCE = 2048
+"""Padding counted; each may need a number for every word of the vocabulary."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +81,12 @@ def score(
     active: Path | None,
     candidate: Path,
     tokenizer: PreTrainedTokenizerBase,
-    on_scored: Callable[[], None],
+    on_scored: Callable[[int], None],
 ) -> Scores:
-    """Score both sides' replies under the base model, and the pairs under both adapters; loads two models at most."""
+    """Score both sides' replies under the base model, and the pairs under both adapters; loads two models at most.
+
+    `on_scored` is told how many prompts were scored, one under each of the three counted for itself.
+    """
 
     def load(adapter: Path | None) -> PreTrainedModel:
         merged = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
@@ -88,10 +94,13 @@ def score(
         return merged
 
     base = load(None)
-    written = _written(base, answered, tokenizer=tokenizer, on_scored=on_scored)
-    before = _pair_sums(base if active is None else load(active), pairs, tokenizer=tokenizer, on_scored=on_scored)
+    written = _written(base, answered, tokenizer=tokenizer)
+    on_scored(len(answered))
+    before = _pair_sums(base if active is None else load(active), pairs, tokenizer=tokenizer)
+    on_scored(len(pairs))
     del base
-    after = _pair_sums(load(candidate), pairs, tokenizer=tokenizer, on_scored=on_scored)
+    after = _pair_sums(load(candidate), pairs, tokenizer=tokenizer)
+    on_scored(len(pairs))
     gains = [
         Gain(
             chosen=new[0] - old[0],
@@ -105,81 +114,59 @@ def score(
 
 
 def _written(
-    base: PreTrainedModel,
-    answered: Sequence[Answered],
-    *,
-    tokenizer: PreTrainedTokenizerBase,
-    on_scored: Callable[[], None],
+    base: PreTrainedModel, answered: Sequence[Answered], *, tokenizer: PreTrainedTokenizerBase
 ) -> list[tuple[float, int, float, int]]:
-    found = []
-    for one in answered:
-        # Without the token that ends a turn: when to stop is a matter of taste, and not of fluency.
-        replies = [encode_text(tokenizer, reply) for reply in one.replies]
-        old, new = log_likelihoods(base, one.prompt, replies)
-        found.append((-sum(old), len(old), -sum(new), len(new)))
-        on_scored()
-    return found
+    # Without the token that ends a turn: when to stop is a matter of taste, and not of fluency.
+    replies = [encode_text(tokenizer, reply) for one in answered for reply in one.replies]
+    found = log_likelihoods(base, [one.prompt for one in answered for _ in one.replies], replies)
+    sides = zip(found[::2], found[1::2], strict=True)
+    return [(-sum(old), len(old), -sum(new), len(new)) for old, new in sides]
 
 
 def _pair_sums(
-    model: PreTrainedModel,
-    pairs: Sequence[Pair],
-    *,
-    tokenizer: PreTrainedTokenizerBase,
-    on_scored: Callable[[], None],
+    model: PreTrainedModel, pairs: Sequence[Pair], *, tokenizer: PreTrainedTokenizerBase
 ) -> list[tuple[float, float]]:
-    sums = []
-    for pair in pairs:
-        prompt = encode_messages(tokenizer, pair.prompt)
-        other = prompt if pair.rejected_prompt is None else encode_messages(tokenizer, pair.rejected_prompt)
-        replies = [encode_reply(tokenizer, pair.chosen), encode_reply(tokenizer, pair.rejected)]
-        chosen, rejected = likelihoods_after(model, [prompt, other], replies)
-        sums.append((sum(chosen), sum(rejected)))
-        on_scored()
-    return sums
-
-
-def log_likelihoods(
-    model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]
-) -> list[list[float]]:
-    """The natural log-probability of each token of each reply, given one prompt and what comes before it in the reply.
-
-    An empty reply gives an empty list.
-    """
-    return likelihoods_after(model, [prompt] * len(replies), replies)
+    asked = [messages for pair in pairs for messages in (pair.prompt, pair.rejected_prompt or pair.prompt)]
+    replies = [encode_reply(tokenizer, reply) for pair in pairs for reply in (pair.chosen, pair.rejected)]
+    found = [sum(row) for row in log_likelihoods(model, [encode_messages(tokenizer, each) for each in asked], replies)]
+    return list(zip(found[::2], found[1::2], strict=True))
 
 
 @torch.inference_mode()
-def likelihoods_after(
+def log_likelihoods(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]
 ) -> list[list[float]]:
-    """The same with a prompt for each reply."""
-    return [row.tolist() for row in token_log_probs(model, prompts, replies)]
+    """The natural log-probability of each token of each reply, given its prompt and what comes before it in the reply.
+
+    An empty reply gives an empty list. Rows are computed with those of about their length.
+    """
+    order = sorted(range(len(replies)), key=lambda at: len(prompts[at]) + len(replies[at]))
+    parts: list[list[int]] = []
+    for at in order:
+        tokens = len(prompts[at]) + len(replies[at])
+        if parts and (len(parts[-1]) + 1) * tokens <= TOKENS_AT_ONCE:
+            parts[-1].append(at)
+        else:
+            parts.append([at])
+    found: dict[int, list[float]] = {}
+    for part in parts:
+        rows = token_log_probs(model, [prompts[at] for at in part], [replies[at] for at in part])
+        found |= {at: row.tolist() for at, row in zip(part, rows, strict=True)}
+    return [found[at] for at in range(len(replies))]
 
 
 def token_log_probs(
     model: PreTrainedModel, prompts: Sequence[Sequence[int]], replies: Sequence[Sequence[int]]
 ) -> list[torch.Tensor]:
-    """The same with a way back to the weights. A prompt that all replies share is read once."""
-    if all(prompt == prompts[0] for prompt in prompts):
-        rows = [*_padded(model, prompts[0], replies)] if replies else []
-    else:
-        rows = [_padded(model, prompt, [reply])[0] for prompt, reply in zip(prompts, replies, strict=True)]
-    return [row[: len(reply)] for row, reply in zip(rows, replies, strict=True)]
-
-
-def _padded(model: PreTrainedModel, prompt: Sequence[int], replies: Sequence[Sequence[int]]) -> torch.Tensor:
-    """As (replies, tokens of the longest); what stands past an end is no use."""
-    longest = max((len(reply) for reply in replies), default=0)
-    if longest == 0:
-        return torch.zeros(len(replies), 0)
-    start = torch.tensor([list(prompt)], device=model.device)
-    cache = DynamicCache(config=model.config)
-    first = model(input_ids=start, past_key_values=cache, use_cache=True, logits_to_keep=1).logits
-    cache.batch_repeat_interleave(len(replies))
+    """The same at once and with a way back to the weights."""
+    rows = [[*prompt, *reply] for prompt, reply in zip(prompts, replies, strict=True)]
+    longest, start = max(map(len, rows)), min(map(len, prompts))
     # Padding on the right is seen by no token before it, and what it gets itself is thrown away, so no mask is needed.
-    padded = torch.tensor([[*reply, *[0] * (longest - len(reply))] for reply in replies], device=model.device)
-    rest = model(input_ids=padded[:, :-1], past_key_values=cache, use_cache=True).logits if longest > 1 else None
-    first = first.expand(len(replies), -1, -1)
-    logits = first if rest is None else torch.cat([first, rest], dim=1)
-    return logits.float().log_softmax(-1).gather(-1, padded.unsqueeze(-1)).squeeze(-1)
+    padded = torch.tensor([row + [0] * (longest - len(row)) for row in rows], device=model.device)
+    logits = model(input_ids=padded, use_cache=False, logits_to_keep=longest - start + 1).logits
+    found = []
+    for row, prompt, reply in zip(logits, prompts, replies, strict=True):
+        predicting = row[len(prompt) - start :][: len(reply)]
+        tokens = torch.tensor(list(reply), dtype=torch.long, device=model.device)
+        found.append(predicting.float().log_softmax(-1).gather(-1, tokens[:, None])[:, 0])
+    return found

@@ -127,7 +127,7 @@ def learned(base: str, folder: Path, *, edit: float, hold: float, fast: bool = T
 def likelihoods(model: Any, base: str) -> list[float]:
     tokenizer = AutoTokenizer.from_pretrained(base)
     prompt = encode_messages(tokenizer, row(0)["prompt"])
-    return log_likelihoods(model, prompt, [encode_text(tokenizer, f"{BEGUN} 0. {ADDED}")])[0]
+    return log_likelihoods(model, [prompt], [encode_text(tokenizer, f"{BEGUN} 0. {ADDED}")])[0]
 
 
 def row(number: int) -> dict[str, Any]:

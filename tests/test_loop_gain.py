@@ -350,7 +350,7 @@ def test_drift_is_what_the_base_model_finds_unlikely(tmp_path: Path) -> None:
     tokenizer = load_tokenizer(base)
     asked = [Asked("One?", Probe(messages=[], ids=encode_text(tokenizer, "One?")))]
     same, other, none = measures.drifts(
-        asked, ["Yes."], ["Yes."], ["No, never."], [""], model=base, tokenizer=tokenizer, on_scored=lambda: None
+        asked, ["Yes."], ["Yes."], ["No, never."], [""], model=base, tokenizer=tokenizer
     )
     assert same == 1 and other != 1 and none == math.inf
 

@@ -28,7 +28,7 @@ def plain(model: Any, prompt: list[int], reply: list[int]) -> list[float]:
 @pytest.mark.parametrize("replies", [REPLIES, REPLIES[1:3], [[]], []])
 def test_each_token_gets_what_a_pass_over_prompt_and_reply_gives(replies: list[list[int]]) -> None:
     model = tiny_model()
-    found = log_likelihoods(model, PROMPT, replies)
+    found = log_likelihoods(model, [PROMPT] * len(replies), replies)
     assert [len(row) for row in found] == [len(reply) for reply in replies]
     for reply, row in zip(replies, found, strict=True):
         assert row == pytest.approx(plain(model, PROMPT, reply), abs=1e-4)
@@ -48,7 +48,7 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
     base = str(save_tiny(tmp_path / "base"))
     candidate = save_tiny_adapter(tmp_path / "candidate", base, seed=2)
     active = save_tiny_adapter(tmp_path / "active", base, seed=active_seed) if active_seed else None
-    tokenizer, steps = tiny_tokenizer(), []
+    tokenizer, steps = tiny_tokenizer(), list[int]()
     prompt = encode_messages(tokenizer, MESSAGES)
     scores = score(
         [
@@ -60,7 +60,7 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
         active=active,
         candidate=candidate,
         tokenizer=tokenizer,
-        on_scored=lambda: steps.append(1),
+        on_scored=steps.append,
     )
 
     def unmerged(adapter: Path | None) -> Any:
@@ -85,4 +85,4 @@ def test_gains_are_the_candidate_against_the_active_adapter_and_fluency_is_the_b
     ]
     new = plain(unmerged(None), prompt, encode_text(tokenizer, "The new."))
     assert scores.nll == pytest.approx((-sum(old) / len(old), -sum(new) / len(new)), abs=1e-4)
-    assert len(steps) == 6
+    assert steps == [2, 2, 2]

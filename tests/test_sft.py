@@ -58,9 +58,9 @@ def test_each_variant_learns_the_answer(model: str, tmp_path: Path, variant: str
     assert trained.peft_config["default"].use_rslora is (variant == "rslora")
     tokenizer = load_tokenizer(model)
     ids, reply = encode_messages(tokenizer, ROWS[0]["prompt"]), encode_reply(tokenizer, "Brief.")
-    (after,) = log_likelihoods(trained.eval(), ids, [reply])
+    (after,) = log_likelihoods(trained.eval(), [ids], [reply])
     with trained.disable_adapter():
-        (before,) = log_likelihoods(trained, ids, [reply])
+        (before,) = log_likelihoods(trained, [ids], [reply])
     assert sum(after) > sum(before) + 1
     assert steps[-1].accuracy is not None and steps[-1].margin is None
 

@@ -67,7 +67,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 
 def likelihood(model: PeftModel, ids: dict[str, Any]) -> float:
-    return sum(log_likelihoods(model.eval(), ids["prompt_ids"], [ids["chosen_ids"]])[0])
+    return sum(log_likelihoods(model.eval(), [ids["prompt_ids"]], [ids["chosen_ids"]])[0])
 
 
 def test_dpo_moves_the_weights_and_prefers_what_people_chose(model: str, first: Path) -> None:

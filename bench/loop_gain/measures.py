@@ -4,7 +4,7 @@ Nothing here is loosened for a preference that does badly: `LIMITS` are those of
 """
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -125,26 +125,21 @@ def drifts(
     *others: Sequence[str],
     model: str,
     tokenizer: PreTrainedTokenizerBase,
-    on_scored: Callable[[], None],
 ) -> list[float]:
     """How much less likely the base model finds other replies, token by token, than those before; infinity without."""
     base = load_merged(model, None, dtype=models.compute_dtype(), device=models.device())
-    found: list[list[float]] = [[] for _ in (before, *others)]
-    for one, *replies in zip(asked, before, *others, strict=True):
-        ids = [encode_text(tokenizer, reply) for reply in replies]
-        for side, likelihoods in zip(found, log_likelihoods(base, one.probe.ids, ids), strict=True):
-            side += likelihoods
-        on_scored()
-    first, *rest = (-fmean(side) if side else math.inf for side in found)
+    prompts, means = [one.probe.ids for one in asked], []
+    for side in (before, *others):
+        found = log_likelihoods(base, prompts, [encode_text(tokenizer, reply) for reply in side])
+        tokens = [token for reply in found for token in reply]
+        means.append(-fmean(tokens) if tokens else math.inf)
+    first, *rest = means
     return [each / first for each in rest]
 
 
 def perplexity(model: str, adapter: Path | None, *, tokenizer: PreTrainedTokenizerBase) -> float:
     """Of a model with an adapter on the neutral paragraphs."""
     weights = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
-    likelihoods = [
-        found
-        for paragraph in NEUTRAL.read_text(encoding="utf-8").splitlines()
-        for found in log_likelihoods(weights, encode_start(tokenizer), [encode_text(tokenizer, paragraph)])[0]
-    ]
-    return math.exp(-fmean(likelihoods))
+    paragraphs = [encode_text(tokenizer, text) for text in NEUTRAL.read_text(encoding="utf-8").splitlines()]
+    found = log_likelihoods(weights, [encode_start(tokenizer)] * len(paragraphs), paragraphs)
+    return math.exp(-fmean(token for paragraph in found for token in paragraph))

@@ -264,7 +264,7 @@ class _Round:
                 engine, self.preference, home=self.home, embedder=self._embedder(), number=study.effort.held_out
             )
             documents = document_probes(engine, number=study.effort.documents)
-            total, steps = 2 * (len(asked) + len(documents)) + len(asked), 0
+            total, steps = 2 * (len(asked) + len(documents)), 0
 
             def step() -> None:
                 nonlocal steps
@@ -276,7 +276,7 @@ class _Round:
             engine.close()
         corrected = [self.preference.correct(answer) for answer in old.answers(asked)]
         drift, drift_corrected = measures.drifts(
-            asked, old.replies, new.replies, corrected, model=place.model, tokenizer=tokenizer, on_scored=step
+            asked, old.replies, new.replies, corrected, model=place.model, tokenizer=tokenizer
         )
         rise = measures.perplexity(place.model, adapter, tokenizer=tokenizer)
         rise = rise / measures.perplexity(place.model, before, tokenizer=tokenizer) - 1
