@@ -14,6 +14,8 @@ from assistant.sampler import choose
 from assistant.version import Key, cached_tokens, load_merged, stop_tokens_of
 
 ROWS_AT_ONCE = 64
+ALIKE = 1.5
+"""A row may be longer than another of its batch by so much: the others are filled up to it."""
 
 
 class BulkWriter:
@@ -97,11 +99,13 @@ class _Drawing(LogitsProcessor):  # type: ignore[misc]
 def _parts(
     order: Sequence[int], prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], *, room: int
 ) -> list[list[int]]:
-    """Numbers of prompts that are computed at once, in their order: as many as the cache has room for."""
+    """Numbers of prompts that are computed at once, in their order: all alike long, and with room in the cache."""
     parts: list[list[int]] = []
     for at in order:  # a part's last is its longest
         tokens = len(prompts[at]) + samplings[at].max_new_tokens
-        if parts and len(parts[-1]) < ROWS_AT_ONCE and (len(parts[-1]) + 1) * tokens <= room:
+        shortest = len(prompts[parts[-1][0]]) + samplings[parts[-1][0]].max_new_tokens if parts else 0
+        fits = parts and len(parts[-1]) < ROWS_AT_ONCE and (len(parts[-1]) + 1) * tokens <= room
+        if fits and tokens <= ALIKE * shortest:
             parts[-1].append(at)
         else:
             parts.append([at])

@@ -102,7 +102,7 @@ TEACHING: dict[str, Any] = {
     "rank": 8,
     "alpha": 16,
     "depth": 2 / 3,
-    "rehearsal": 100,
+    "rehearsal": 200,
 }
 """Where teaching (`sft`) differs from the defaults above."""
 THUMBS: dict[str, Any] = {"epochs": 2}
