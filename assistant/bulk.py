@@ -14,8 +14,8 @@ from assistant.sampler import choose
 from assistant.version import Key, cached_tokens, load_merged, stop_tokens_of
 
 ROWS_AT_ONCE = 64
-ALIKE = 1.5
-"""A row may be longer than another of its batch by so much: the others are filled up to it."""
+MOST_FILLED = 4096
+"""Tokens by which the shorter rows of a batch are filled up to the longest: about as dear as one row by itself."""
 
 
 class BulkWriter:
@@ -99,14 +99,16 @@ class _Drawing(LogitsProcessor):  # type: ignore[misc]
 def _parts(
     order: Sequence[int], prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling], *, room: int
 ) -> list[list[int]]:
-    """Numbers of prompts that are computed at once, in their order: all alike long, and with room in the cache."""
+    """Numbers of prompts that are computed at once, in their order: with room in the cache, and little to fill up."""
     parts: list[list[int]] = []
+    lengths: list[int] = []
     for at in order:  # a part's last is its longest
         tokens = len(prompts[at]) + samplings[at].max_new_tokens
-        shortest = len(prompts[parts[-1][0]]) + samplings[parts[-1][0]].max_new_tokens if parts else 0
-        fits = parts and len(parts[-1]) < ROWS_AT_ONCE and (len(parts[-1]) + 1) * tokens <= room
-        if fits and tokens <= ALIKE * shortest:
+        fits = len(lengths) < ROWS_AT_ONCE and (len(lengths) + 1) * tokens <= room
+        if lengths and fits and len(lengths) * tokens - sum(lengths) <= MOST_FILLED:
             parts[-1].append(at)
+            lengths.append(tokens)
         else:
             parts.append([at])
+            lengths = [tokens]
     return parts

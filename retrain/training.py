@@ -32,6 +32,8 @@ from retrain.sft import build_sft_trainer
 
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
+REHEARSED = 16
+"""Answers that a run of teaching is watched on."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,11 +123,10 @@ def encode_rows(
 
 
 def _rehearsed(encoded: Sequence[Mapping[str, Any]]) -> list[Probe]:
-    """Of rows for teaching those that what serves wrote itself."""
+    """Of rows for teaching some that what serves wrote itself: they end nothing, and only tell how far a run moved."""
+    own = [row for row in encoded if not row["label"]]
     return [
-        Probe(prompts=(row["prompt_ids"],), replies=(row["completion_ids"],), own=(True,))
-        for row in encoded
-        if not row["label"]
+        Probe(prompts=(row["prompt_ids"],), replies=(row["completion_ids"],), own=(True,)) for row in own[:REHEARSED]
     ]
 
 

@@ -142,6 +142,7 @@ def test_bulk_is_as_large_as_the_cache_has_room(shared: BatchingEngine, monkeypa
     assert sizes == [2, 2, 1]
     sizes.clear()
     monkeypatch.setattr(bulk, "cached_tokens", lambda _config: 10_000)
+    monkeypatch.setattr(bulk, "MOST_FILLED", len(OTHER))
     shared.write([OTHER * 9, PROMPT, OTHER * 9], weights=default(), samplings=[GREEDY] * 3, on_reply=lambda: None)
     assert sizes == [1, 2], "short ones are not filled up to long ones"
 
