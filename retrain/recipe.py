@@ -101,8 +101,8 @@ TEACHING: dict[str, Any] = {
     "batch_size": 4,
     "rank": 8,
     "alpha": 16,
-    "depth": 1 / 2,
-    "rehearsal": 150,
+    "depth": 2 / 3,
+    "rehearsal": 100,
 }
 """Where teaching (`sft`) differs from the defaults above."""
 THUMBS: dict[str, Any] = {"epochs": 2}
