@@ -1,4 +1,4 @@
-"""Many replies that nobody reads while they are written: padded batches, which take a third of the time of the chat's.
+"""Many replies that nobody reads while they are written: padded batches, in less than half the time that the chat takes.
 
 Which token comes next is drawn as there (`assistant.sampler`): the same seed, the same draw.
 """
