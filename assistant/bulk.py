@@ -1,4 +1,4 @@
-"""Many replies that nobody reads while they are written: padded batches, in less than half the time that the chat takes.
+"""Many replies that nobody reads while they are written: padded batches, in less than half of the time of the chat.
 
 Which token comes next is drawn as there (`assistant.sampler`): the same seed, the same draw.
 """
