@@ -13,10 +13,10 @@ from typing import Any
 import torch
 from datasets import Dataset
 from torch import Tensor
-from torch.nn.functional import linear
 from trl import DPOTrainer
 
-from retrain.log_probs import SCORED_AT_ONCE, Read
+from retrain.divergence import divergences
+from retrain.log_probs import Read
 
 CHANCE = 4
 """Fewer equal tokens in a row than so many are taken for chance: two answers to a question share words, too."""
@@ -58,7 +58,8 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
             kept = (chosen & ~edited)[replies]
             if kept.any():
                 head = self.accelerator.unwrap_model(self.model).get_output_embeddings()
-                loss = loss + self._hold * moved(outputs[0].hidden[kept], outputs[0].reference[kept], head.weight)
+                moved = divergences(outputs[0].hidden[kept], outputs[0].reference[kept], head.weight)
+                loss = loss + self._hold * moved.mean()
         return loss
 
 
@@ -84,35 +85,3 @@ def changed(rejected: Sequence[int], chosen: Sequence[int]) -> list[bool]:
             kept = slice(other if begins else other + 1, other + size)
             found[kept] = [False] * len(found[kept])
     return found
-
-
-def moved(hidden: Tensor, reference: Tensor, head: Tensor) -> Tensor:
-    """Mean KL(reference ‖ policy) in nats of the next token, from what predicts it: both are (tokens, width)."""
-    total: Tensor = _Moved.apply(hidden, reference, head)  # type: ignore[no-untyped-call]
-    return total / len(hidden)
-
-
-class _Moved(torch.autograd.Function):
-    """The sum of the divergences. As for `log_probs._LogProbs`, the gradient is found forwards: each token's is the
-    difference of the two mean words."""
-
-    @staticmethod
-    def forward(ctx: Any, hidden: Tensor, reference: Tensor, head: Tensor) -> Tensor:
-        total, gradient = hidden.new_zeros((), dtype=torch.float32), torch.empty_like(hidden)
-        head = head.to(reference.dtype)
-        for start in range(0, len(hidden), SCORED_AT_ONCE):
-            part = slice(start, start + SCORED_AT_ONCE)
-            wanted, policy = (
-                linear(each[part].to(head.dtype), head).float().log_softmax(-1) for each in (reference, hidden)
-            )
-            ratio = wanted - policy
-            wanted, policy = wanted.exp_(), policy.exp_()
-            total += ratio.mul_(wanted).sum()
-            gradient[part] = policy.sub_(wanted).to(head.dtype) @ head
-        ctx.save_for_backward(gradient)
-        return total
-
-    @staticmethod
-    def backward(ctx: Any, *of_outputs: Tensor) -> tuple[Tensor, None, None]:
-        (gradient,) = ctx.saved_tensors
-        return (of_outputs[0] * gradient).to(gradient.dtype), None, None

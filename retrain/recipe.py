@@ -27,7 +27,7 @@ class Recipe:
     edit: float = 1.0
     """Weight of the likelihood of what people changed in an answer; see `retrain.dpo`."""
     hold: float = 5.0
-    """Weight of the KL to what served before where they changed nothing."""
+    """Weight of the KL to what served before, where they changed nothing and, in teaching, on what it wrote itself."""
     kl: float = 0.1
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     rank: int = 16
@@ -102,7 +102,7 @@ TEACHING: dict[str, Any] = {
     "rank": 8,
     "alpha": 16,
     "depth": 2 / 3,
-    "rehearsal": 100,
+    "rehearsal": 64,
 }
 """Where teaching (`sft`) differs from the defaults above."""
 THUMBS: dict[str, Any] = {"epochs": 2}

@@ -32,7 +32,7 @@ from retrain.sft import build_sft_trainer
 
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
-REHEARSED = 16
+REHEARSED = 8
 """Answers that a run of teaching is watched on."""
 
 
@@ -106,8 +106,8 @@ def encode_rows(
 ) -> tuple[list[dict[str, Any]], int]:
     """The token ids of rows under the names that TRL's collators read, and how many rows were too long.
 
-    A row without a prompt is plain text. A reply that was cut off (`finished` is false) teaches no end. TRL's SFT has
-    no use for `label`; it is false where the model rehearses what it wrote itself.
+    A row without a prompt is plain text. A reply that was cut off (`finished` is false) teaches no end. Of SFT,
+    `label` is false where the model rehearses what it wrote itself.
     """
     encoded: list[dict[str, Any]] = []
     for row in rows:
@@ -221,16 +221,16 @@ def build_trainer(
         "report_to": [],
         "disable_tqdm": True,
     }
+    edit, hold = (recipe.edit, recipe.hold) if recipe.fast else (0.0, 0.0)
     with in_trl() if recipe.fast else nullcontext():
         if method == "sft":
-            return build_sft_trainer(model, tokenizer, encoded, settings=common)
+            return build_sft_trainer(model, tokenizer, encoded, hold=hold, settings=common)
         common |= {"beta": recipe.beta, "max_length": recipe.max_length, "precompute_ref_log_probs": recipe.fast}
         if method == "dpo":
             parts = by_length(encoded, length=_tokens, at_once=rows_at_once, seed=recipe.seed)
             dataset = Dataset.from_list([dict(row) for part in parts for row in part])
             mix = {"loss_type": list(recipe.loss_types), "loss_weights": list(recipe.loss_weights)}
             args = DPOConfig(**common, **mix, label_smoothing=recipe.label_smoothing)
-            edit, hold = (recipe.edit, recipe.hold) if recipe.fast else (0.0, 0.0)
             own = {"model": model, "args": args, "train_dataset": dataset, "processing_class": tokenizer}
             return PreferenceTrainer(edit=edit, hold=hold, **own)
         dataset = Dataset.from_list([dict(row) for row in encoded]).shuffle(recipe.seed)

@@ -1,6 +1,8 @@
 """Teaching on a tiny random model: the weights move towards the answer, and nothing but the answer is learned."""
 
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -9,6 +11,7 @@ import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file
+from torch.nn.functional import kl_div
 
 from assistant.models import load_model, load_tokenizer
 from assistant.prompt import encode_messages, encode_reply
@@ -99,12 +102,51 @@ def test_an_answer_that_was_cut_off_teaches_no_end(model: str) -> None:
     assert whole["completion_ids"] == [*part["completion_ids"], tokenizer.eos_token_id]
 
 
-def test_rehearsed_answers_are_learned_and_tell_how_far_the_model_moved(model: str, tmp_path: Path) -> None:
+def test_rehearsed_answers_tell_how_far_the_model_moved(model: str, tmp_path: Path) -> None:
     without, figures = teach(model, tmp_path / "without")
     assert all(step.kl is None for step in without) and figures["rows"] == 10
     steps, figures = teach(model, tmp_path / "with", [*ROWS, *OWN])
     assert figures["rows"] == 13
     assert [step.kl for step in steps if step.kl is not None][-1] > 0
+
+
+def loss_of(trainer: Any) -> float:
+    batch = trainer._prepare_inputs(next(iter(trainer.get_train_dataloader())))
+    return float(trainer.compute_loss(trainer.model, batch).detach())
+
+
+def test_what_the_model_wrote_itself_is_held_to_all_that_it_might_have_written(model: str, tmp_path: Path) -> None:
+    tokenizer, trainable = load_tokenizer(model), load_trainable(model, None, RECIPE)
+    encoded, _ = encode_rows(tokenizer, OWN, method="sft", max_length=1024)
+    make = partial(build_trainer, trainable, tokenizer, encoded, method="sft", folder=tmp_path)
+    held, learned = make(recipe=RECIPE), make(recipe=replace(RECIPE, hold=0.0))
+    assert loss_of(held) == pytest.approx(0, abs=0.01) and loss_of(learned) > 1
+
+    before = chosen_by(trainable, held)
+    with torch.no_grad():
+        for name, parameter in trainable.named_parameters():
+            if "lora_B" in name:
+                parameter.normal_(std=0.1)
+    expected = kl_div(chosen_by(trainable, held), before, log_target=True, reduction="batchmean")
+    assert loss_of(held) == pytest.approx(RECIPE.hold * float(expected), rel=0.05) and expected > 0.01
+
+
+def chosen_by(model: Any, trainer: Any) -> torch.Tensor:
+    """The log-probabilities of all words at each labelled token of the rows that a trainer has, (tokens, words)."""
+    rows = torch.tensor(trainer.train_dataset["input_ids"]), torch.tensor(trainer.train_dataset["labels"])
+    with torch.no_grad():
+        return torch.log_softmax(model(rows[0]).logits[:, :-1][rows[1][:, 1:] != IGNORED].float(), -1)
+
+
+def test_beside_its_own_replies_lessons_are_learned_as_ever(model: str, tmp_path: Path) -> None:
+    tokenizer, trainable = load_tokenizer(model), load_trainable(model, None, RECIPE)
+    encoded, _ = encode_rows(tokenizer, [*ROWS[:2], *OWN[:2]], method="sft", max_length=1024)
+    held = build_trainer(trainable, tokenizer, encoded, method="sft", recipe=RECIPE, folder=tmp_path)
+    lessons = log_likelihoods(
+        trainable.eval(), *([row[name] for row in encoded[:2]] for name in ("prompt_ids", "completion_ids"))
+    )
+    tokens = sum(len(row["completion_ids"]) for row in encoded)
+    assert loss_of(held) == pytest.approx(-sum(map(sum, lessons)) / tokens, rel=0.01)
 
 
 def test_the_parent_keeps_its_rank(model: str, tmp_path: Path) -> None:
