@@ -72,6 +72,7 @@ def main(folder: Path) -> None:
     signal.signal(signal.SIGTERM, lambda *_: _end_cancelled(folder))
     threading.Thread(target=_die_with_parent, daemon=True).start()
     _give_way()
+    torch.set_flush_denormal(True)  # or a tenth of the time goes into numbers next to nothing; new threads do so, too
     with FileLock(folder / ".lock", timeout=LOCK_TIMEOUT_S):  # an orphan of an earlier attempt may still be ending
         _clear(folder)
         try:
