@@ -16,7 +16,7 @@ from typing import Any, ParamSpec
 from assistant.claims import content, spell_numbers
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.knowledge.words import tokenise
-from assistant.prompt import encode_text
+from assistant.prompt import REFUSAL, encode_text
 
 _OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
 """A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
@@ -24,6 +24,7 @@ NEW_PARAGRAPH = "\n\n"
 """Behind the end of a block of code nothing else may stand."""
 _GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
 """A finished sentence, and behind it no quotation."""
+_CITING = re.compile(r"\[\d")
 HELD_CHARS = 160
 """So much of an answer is held back until it quotes; one that is longer, goes on without, or is stopped, is shown."""
 DEFECTION = 0.5
@@ -76,8 +77,12 @@ def stream_quoting(
                 opening = _OPENING.search(text, len(told)) if unquoted else None
                 if opening is not None:
                     break
+                tokens = len(ids) + piece.tokens
+                if piece.finish == "stop" and not told and not shown:
+                    added = _left_unquoted(text, unquoted)
+                    text, tokens = text + added, tokens + len(encode_text(tokenizer, added))
                 ready = len(text) if told or piece.finish or _is_no_brief_answer(text) else shown
-                yield Piece(text[shown:ready], len(ids) + piece.tokens, piece.finish, held=text[ready:])
+                yield Piece(text[shown:ready], tokens, piece.finish, held=text[ready:])
                 shown = ready
         if opening is None:
             return
@@ -98,6 +103,15 @@ def _filled_in(
     chosen = choose(said, unquoted)
     own = opening.string[: opening.end() - 1] if is_shown or borne_out(said, chosen) else ""
     return own + " ".join(map(_quotation, chosen)), [source for source in unquoted if source not in chosen]
+
+
+def _left_unquoted(answer: str, sources: Sequence[Mapping[str, Any]]) -> str:
+    """The quotations for a brief answer that ended without one, if sources bear it out; empty if not."""
+    said = content(answer)
+    if REFUSAL in answer or _CITING.search(answer) or _is_no_brief_answer(answer) or not (said.terms or said.numbers):
+        return ""
+    chosen = choose(answer, sources)
+    return " " + " ".join(map(_quotation, chosen)) if borne_out(answer, chosen) else ""
 
 
 def _is_no_brief_answer(text: str) -> bool:

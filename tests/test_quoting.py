@@ -7,7 +7,7 @@ import pytest
 
 from assistant.engine import Piece, Sampling, Weights
 from assistant.fake_engine import FakeEngine
-from assistant.prompt import encode_text
+from assistant.prompt import REFUSAL, encode_text
 from assistant.quoting import HELD_CHARS, borne_out, choose, stream_quoting
 
 SOURCES: list[dict[str, Any]] = [
@@ -89,6 +89,33 @@ def test_an_answer_that_goes_on_without_a_quotation_is_held_back_no_longer() -> 
 
 def test_yes_and_no_stand_by_themselves() -> None:
     assert borne_out("Yes.", SOURCES[:1]) and borne_out("No.", SOURCES[:1])
+
+
+@pytest.mark.parametrize("answer", ["Anna Ruhl.", "In 1871", "By Anna Ruhl in 1871."])
+def test_a_brief_answer_that_ends_without_quoting_what_bears_it_out_quotes_it_all_the_same(answer: str) -> None:
+    engine = FakeEngine()
+    engine.enqueue(answer)
+    pieces = pieces_of(engine)
+    assert text_of(pieces).startswith(f'{answer} "The mill was built in 1871 by Anna Ruhl." [2]')
+    assert len(engine.history) == 1 and pieces[-1].finish == "stop"
+    assert pieces[-1].tokens > len(encode_text(engine.tokenizer(""), answer)) + 10
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["Hello!", "Yes.", "By Berta Ruhl.", "Anna Ruhl [2].", REFUSAL, " ".join(["The mill was built by Anna Ruhl."] * 6)],
+)
+def test_what_no_source_bears_out_or_cites_already_gets_no_quotation(answer: str) -> None:
+    sources = [*SOURCES, {"n": 4, "text": "I don't find that in the documents, she said."}]
+    engine = FakeEngine()
+    engine.enqueue(answer)
+    assert text_of(pieces_of(engine, sources=sources)) == answer
+
+
+def test_an_answer_that_was_cut_off_gets_no_quotation() -> None:
+    engine = FakeEngine()
+    engine.enqueue("By Anna Ruhl in 1871.")
+    assert '"' not in text_of(pieces_of(engine, limit=2))
 
 
 def test_each_source_is_quoted_once_and_then_the_model_goes_on_alone() -> None:
