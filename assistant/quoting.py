@@ -25,6 +25,7 @@ NEW_PARAGRAPH = "\n\n"
 _GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
 """A finished sentence, and behind it no quotation."""
 _CITING = re.compile(r"\[\d")
+"""The model gave a number of a source by itself."""
 HELD_CHARS = 160
 """So much of an answer is held back until it quotes; one that is longer, goes on without, or is stopped, is shown."""
 DEFECTION = 0.5
