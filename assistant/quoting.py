@@ -13,7 +13,7 @@ from dataclasses import replace
 from functools import wraps
 from typing import Any, ParamSpec
 
-from assistant.claims import content, spell_numbers
+from assistant.claims import MARKS, content, spell_numbers
 from assistant.engine import Engine, Piece, Sampling, Weights
 from assistant.knowledge.words import tokenise
 from assistant.prompt import REFUSAL, encode_text
@@ -24,8 +24,6 @@ NEW_PARAGRAPH = "\n\n"
 """Behind the end of a block of code nothing else may stand."""
 _GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
 """A finished sentence, and behind it no quotation."""
-_CITING = re.compile(r"\[\d")
-"""The model gave a number of a source by itself."""
 HELD_CHARS = 160
 """So much of an answer is held back until it quotes; one that is longer, goes on without, or is stopped, is shown."""
 DEFECTION = 0.5
@@ -108,8 +106,7 @@ def _filled_in(
 
 def _left_unquoted(answer: str, sources: Sequence[Mapping[str, Any]]) -> str:
     """The quotations for a brief answer that ended without one, if sources bear it out; empty if not."""
-    said = content(answer)
-    if REFUSAL in answer or _CITING.search(answer) or _is_no_brief_answer(answer) or not (said.terms or said.numbers):
+    if REFUSAL in answer or MARKS.search(answer) or _is_no_brief_answer(answer) or not content(answer):
         return ""
     chosen = choose(answer, sources)
     return " " + " ".join(map(_quotation, chosen)) if borne_out(answer, chosen) else ""
