@@ -143,6 +143,12 @@ def compute_dtype() -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+def autocast() -> torch.autocast:
+    """How training computes with weights in float32: in `compute_dtype`, on `device`."""
+    dtype = compute_dtype()
+    return torch.autocast(device().type, dtype, enabled=dtype is not torch.float32)
+
+
 def model_fingerprint(path: str) -> str:
     """Identifies a resolved model's weights: a hash over tensor names, shapes, sizes and evenly spaced samples.
 

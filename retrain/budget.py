@@ -113,9 +113,9 @@ class Budget(TrainerCallback):  # type: ignore[misc]
 
     def _read(self) -> list[list[list[float]]]:
         """The log-probabilities of each token of each probe's replies, in the precision of training."""
-        training, device = self._model.training, models.device().type
+        training = self._model.training
         self._model.eval()
-        with torch.autocast(device, models.compute_dtype(), enabled=models.compute_dtype() is not torch.float32):
+        with models.autocast():
             found = iter(
                 log_likelihoods(
                     self._model,

@@ -104,8 +104,7 @@ def _layer(name: str) -> int:
 def _gradient(model: PeftModel, sides: Sequence[Side], parameters: Sequence[Tensor]) -> Tensor:
     """Of what a row asks for, as one vector."""
     prompts, replies = [prompt for _, prompt, _ in sides], [reply for *_, reply in sides]
-    device, dtype = models.device().type, models.compute_dtype()
-    with torch.autocast(device, dtype, enabled=dtype is not torch.float32):  # as in training
+    with models.autocast():
         found = token_log_probs(model, prompts, replies)
     asked = torch.stack([weight * row.sum() for (weight, _, _), row in zip(sides, found, strict=True)]).sum()
     return torch.cat([each.flatten() for each in torch.autograd.grad(asked, parameters)])

@@ -54,10 +54,9 @@ class TeachingTrainer(SFTTrainer):  # type: ignore[misc]
     @torch.no_grad()
     def _read(self, own: Iterable[Labelled]) -> Iterable[tuple[bytes, Tensor]]:
         """What predicts the labelled tokens of rows before anything is learned, (tokens, width)."""
-        dtype, device = models.compute_dtype(), models.device()
         for row in own:
-            ids, labels = (torch.tensor([row[name]], device=device) for name in ("input_ids", "labels"))
-            with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+            ids, labels = (torch.tensor([row[name]], device=models.device()) for name in ("input_ids", "labels"))
+            with models.autocast():
                 read = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), labels=labels, fused_lm_head=True)
             if not isinstance(read, Read):
                 return
