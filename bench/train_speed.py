@@ -1,11 +1,12 @@
 """How fast an update is beside TRL's own trainer: the same pairs in the same order, one way after another.
 
-    python -m bench.train_speed [--models FOLDER] [--pairs 48] [--work FOLDER] [--json FILE]
+    python -m bench.train_speed [--models FOLDER] [--pairs 48] [--epochs 6] [--work FOLDER] [--json FILE]
 
-The pairs are samples of the default model (`bench/preferences.py`). Each way trains a fresh adapter for one round of
-them; the time counts from the rows to the last step, the reference's log-probabilities included. "TRL as it comes"
-computes activations twice to save memory, as its settings say; without that it is "TRL, set for speed". The losses of
-all steps are compared in the precision that is trained in, and in float32, where no rounding hides a difference.
+The pairs are samples of the default model (`bench/preferences.py`). Each way trains a fresh adapter for as many rounds
+of them as an update has; the time counts from the rows to the last step, the reference's log-probabilities included:
+TRL computes them anew at each step, Thumbloop once. "TRL as it comes" computes activations twice to save memory, as
+its settings say; without that it is "TRL, set for speed". The losses of all steps are compared in the precision that is
+trained in, and in float32, where no rounding hides a difference.
 """
 
 import json
@@ -19,6 +20,7 @@ from unittest.mock import patch
 
 import torch
 import typer
+from peft.helpers import disable_input_dtype_casting
 from rich.console import Console
 from rich.progress import Progress
 
@@ -39,6 +41,7 @@ EXACT_ROWS = 8
 def main(
     models: Models = None,
     pairs: Annotated[int, typer.Option(help="Train on so many pairs, at most.", min=8)] = 48,
+    epochs: Annotated[int, typer.Option(help="Rounds of training.", min=1)] = Recipe().epochs,
     work: Annotated[Path | None, typer.Option(help="Keep the samples here.")] = None,
     result: Annotated[Path | None, typer.Option("--json", help="Write the figures here.")] = None,
 ) -> None:
@@ -51,13 +54,15 @@ def main(
         freeze(PairSet(tuple(rate(samples)), (), {}), folder, method="dpo", seed=0)
         rows = [*read(folder / TRAIN), *read(folder / HELD_OUT)][:pairs]
         found = {
-            name: train(model, rows, fast=fast, twice=twice, folder=folder) for name, (fast, twice) in WAYS.items()
+            name: train(model, rows, epochs=epochs, fast=fast, twice=twice, folder=folder)
+            for name, (fast, twice) in WAYS.items()
         }
         exact = [
-            train(model, rows[:EXACT_ROWS], fast=fast, twice=False, folder=folder, exact=True) for fast in (False, True)
+            train(model, rows[:EXACT_ROWS], epochs=1, fast=fast, twice=False, folder=folder, exact=True)
+            for fast in (False, True)
         ]
     ours, theirs = found["Thumbloop"], found["TRL, set for speed"]
-    told: dict[str, Any] = {"pairs": len(rows), "tokens": ours["tokens"]}
+    told: dict[str, Any] = {"pairs": len(rows), "rounds": epochs, "tokens of a round": ours["tokens"]}
     told |= {f"{name}, seconds": round(each["seconds"], 1) for name, each in found.items()}
     told |= {f"{name}, times as fast": round(each["seconds"] / ours["seconds"], 2) for name, each in found.items()}
     told["largest difference of a loss"] = _furthest(theirs, ours)
@@ -68,15 +73,19 @@ def main(
 
 
 def train(
-    model: str, rows: list[dict[str, Any]], *, fast: bool, twice: bool, folder: Path, exact: bool = False
+    model: str, rows: list[dict[str, Any]], *, epochs: int, fast: bool, twice: bool, folder: Path, exact: bool = False
 ) -> dict[str, Any]:
-    """One round of the rows: its seconds, its tokens with each prompt counted twice, and the loss of each step."""
-    recipe = Recipe(epochs=1, edit=0.0, hold=0.0, fast=fast)
+    """Rounds of the rows: their seconds, a round's tokens with each prompt counted twice, and the loss of each step.
+
+    `fast` is all that a run does for speed, how numbers are kept included.
+    """
+    recipe = Recipe(epochs=epochs, edit=0.0, hold=0.0, fast=fast)
     tokenizer = local_models.load_tokenizer(model)
     trainable = load_trainable(model, None, recipe)
     encoded, _ = encode_rows(tokenizer, rows, method="dpo", max_length=recipe.max_length)
     in_float32 = patch.object(local_models, "compute_dtype", lambda: torch.float32)
-    with in_float32 if exact else nullcontext():
+    torch.set_flush_denormal(fast)
+    with in_float32 if exact else nullcontext(), disable_input_dtype_casting(trainable, active=fast):
         started = time.monotonic()
         trainer = build_trainer(trainable, tokenizer, encoded, method="dpo", recipe=recipe, folder=folder)
         trainer.args.activation_checkpointing = twice
