@@ -178,6 +178,7 @@ def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str
         method="dpo",
         model=source.model,
         parent=source.start,
+        origin=source.start,
         rows=rows,
         held_out=read(folder / HELD_OUT) if known.bounded else (),
         recipe=known.recipe,

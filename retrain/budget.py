@@ -2,11 +2,14 @@
 
 What a run ends with is the last step within a budget of KL to the reference that fits held-out preferences as well as
 any. Rows of feedback are few and noisy, and the loss on them falls long after a model has begun to lose its language.
+Many rounds, each within its budget, could still end far away; so the KL to where preferences began is bounded, too.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import fmean
 from typing import Any
 
@@ -16,6 +19,7 @@ from torch.nn.functional import logsigmoid
 from transformers import TrainerCallback
 
 from assistant import models
+from assistant.errors import ThumbloopError
 from retrain.scoring import log_likelihoods
 
 CHECKS = 8
@@ -27,6 +31,12 @@ EQUAL = 0.05
 falls towards the end of a run, the later of two has less of chance in its weights."""
 MAX_TOKENS = 4096
 """Of the probes, the shortest first: a check costs about as much as a step or two."""
+ORIGIN = "origin"
+"""The name of an adapter while it is looked at."""
+USED_UP = (
+    "Preferences have moved this assistant as far from where it began as they may ({total:.2f} of {limit:.2f} nats a "
+    "token), so nothing more was learned on top. Start anew: that learns from all feedback, without the rounds before."
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +60,8 @@ class Check:
     step: int
     kl: float
     loss: float
+    total: float
+    """KL to where preferences began."""
 
 
 class Budget(TrainerCallback):  # type: ignore[misc]
@@ -58,18 +70,36 @@ class Budget(TrainerCallback):  # type: ignore[misc]
     Without a budget, or without pairs to tell steps apart, it only looks, and the last step stays.
     """
 
-    def __init__(self, model: PeftModel, probes: Sequence[Probe], *, kl: float | None, beta: float) -> None:
+    def __init__(
+        self, model: PeftModel, probes: Sequence[Probe], *, kl: float | None, total: float, beta: float
+    ) -> None:
         self.checks: list[Check] = []
         self.kept: Check | None = None
         """The check whose weights stay; step 0 if no other was better than that."""
         self._model = model
         self._probes = shortest(probes)
         self._kl = kl
+        self._total = total
         self._beta = beta
         self._reference: list[list[list[float]]] = []
+        self._origin: list[list[list[float]]] = []
+        """Empty where it is the reference."""
         self._losses: list[float] = []
         """Of the checks within the budget, that of step 0 first."""
         self._weights: dict[str, torch.Tensor] = {}
+
+    def count_from(self, adapter: Path | None) -> None:
+        """Let the total be that to another adapter than the reference, or to the base model. Before a trainer is made.
+
+        Raises `ThumbloopError` where nothing is left of it.
+        """
+        if self._kl is None:
+            return
+        with _as_of(self._model, adapter):
+            self._origin = self._read()
+        total = self._moved(self._origin, self._read())
+        if total >= self._total:
+            raise ThumbloopError(USED_UP.format(total=total, limit=self._total))
 
     def on_train_begin(self, *_: object, **__: object) -> None:
         self._reference = self._read()
@@ -86,7 +116,7 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         self.checks.append(check)
         if self.kept is None or self._kl is None:
             return
-        within = check.kl <= self._kl
+        within = check.kl <= self._kl and check.total <= self._total
         if within:
             self._losses.append(check.loss)
             if check.loss < self._losses[0] and check.loss <= min(self._losses) * (1 + EQUAL):
@@ -101,7 +131,9 @@ class Budget(TrainerCallback):  # type: ignore[misc]
                     parameter.copy_(self._weights[name])
 
     def _check(self, step: int, policy: Sequence[Sequence[Sequence[float]]]) -> Check:
-        return Check(step=step, kl=self._moved(policy), loss=self._loss(policy))
+        kl = self._moved(self._reference, policy)
+        total = self._moved(self._origin, policy) if self._origin else kl
+        return Check(step=step, kl=kl, loss=self._loss(policy), total=total)
 
     def _keep(self, check: Check) -> None:
         self.kept = check
@@ -126,10 +158,12 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         self._model.train(training)
         return [[next(found) for _ in probe.replies] for probe in self._probes]
 
-    def _moved(self, policy: Sequence[Sequence[Sequence[float]]]) -> float:
+    def _moved(
+        self, reference: Sequence[Sequence[Sequence[float]]], policy: Sequence[Sequence[Sequence[float]]]
+    ) -> float:
         own = [
             (old, new)
-            for probe, olds, news in zip(self._probes, self._reference, policy, strict=True)
+            for probe, olds, news in zip(self._probes, reference, policy, strict=True)
             for old, new, its_own in zip(olds, news, probe.own, strict=True)
             if its_own
         ]
@@ -142,6 +176,22 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             if len(news) == 2
         ]
         return -fmean(logsigmoid(self._beta * torch.tensor(margins)).tolist()) if margins else math.inf
+
+
+@contextmanager
+def _as_of(model: PeftModel, adapter: Path | None) -> Iterator[None]:
+    """The model as it is with another adapter, or with none."""
+    if adapter is None:
+        with model.disable_adapter():
+            yield
+        return
+    model.load_adapter(str(adapter), ORIGIN)
+    model.set_adapter(ORIGIN)
+    try:
+        yield
+    finally:
+        model.set_adapter("default")
+        model.delete_adapter(ORIGIN)
 
 
 def shortest(probes: Sequence[Probe]) -> list[Probe]:

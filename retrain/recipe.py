@@ -30,6 +30,8 @@ class Recipe:
     """Weight of the KL to what served before, where they changed nothing and, in teaching, on what it wrote itself."""
     kl: float = 0.1
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
+    total_kl: float = 0.3
+    """The same, all rounds together: from what was last taught outright, or what the assistant began with."""
     rank: int = 16
     alpha: int = 32
     variant: str = "lora"

@@ -48,6 +48,8 @@ BUSY = (
 NO_FOLDER = "The run's files could not be written ({why}). Free some space on the disk and try again; nothing is lost."
 START_TAKES = timedelta(hours=1)
 """A folder without a row that is older than this is of no start that is under way in another process."""
+PREFERENCES = ("dpo", "kto")
+"""Methods of runs that learn from preferences alone; any other teaches outright."""
 
 
 class Runs:
@@ -114,6 +116,7 @@ class Runs:
         with self._database.read() as session:
             assistant = assistant_by_id(session, assistant_id)
             start = _first(session, assistant_id) if anew else assistant.adapter
+            origin = self._origin(session, start)
             evidence = gather(session, assistant_id)
             pair_set = build_pairs(evidence)
             seen = _seen(_latest(session, assistant_id))
@@ -126,7 +129,7 @@ class Runs:
         run = Run(id=new_id(), assistant_id=assistant_id, method=method, asked_by=asked_by)
         seed = int(run.id[:7], 16)
         recipes = _recipes(method, recipe or {}, seed=seed)
-        run.config = self._config(run, assistant, start=start, why=why, recipes=recipes)
+        run.config = self._config(run, assistant, start=start, origin=origin, why=why, recipes=recipes)
         folder = self.folder(run.id)
         if method != "sft":
             seen = _last_rows((*pair_set.pairs, *pair_set.singles))
@@ -207,10 +210,31 @@ class Runs:
     def _path(self, adapter: str | None) -> str | None:
         return str((self._adapters_dir / adapter).resolve()) if adapter else None
 
+    def _origin(self, session: Session, adapter_id: str | None) -> str | None:
+        """The latest adapter up the line that preferences did not make, or whose parent is gone; none is the model."""
+        while adapter_id is not None:
+            adapter = session.get(Adapter, adapter_id)
+            run = session.get(Run, adapter.run_id) if adapter and adapter.run_id else None
+            gone = adapter is None or (adapter.parent and not (self._adapters_dir / adapter.parent).is_dir())
+            if adapter is None or run is None or gone or run.method not in PREFERENCES:
+                return adapter_id
+            adapter_id = adapter.parent
+        return None
+
     def _config(
-        self, run: Run, assistant: Assistant, *, start: str | None, why: str, recipes: Mapping[str, Recipe]
+        self,
+        run: Run,
+        assistant: Assistant,
+        *,
+        start: str | None,
+        origin: str | None,
+        why: str,
+        recipes: Mapping[str, Recipe],
     ) -> dict[str, Any]:
-        """All that the child needs to know: training begins with `start`, and the gate compares with `adapter`."""
+        """All that the child needs to know: training begins with `start`, and the gate compares with `adapter`.
+
+        How far preferences moved the model, all rounds together, is counted from `origin`.
+        """
         return {
             "run": run.id,
             "assistant": assistant.slug,
@@ -218,6 +242,7 @@ class Runs:
             "model_name": assistant.model,
             "adapter": self._path(assistant.adapter),
             "start": self._path(start),
+            "origin": self._path(origin),
             "parent": start,
             "method": run.method,
             "why": why,

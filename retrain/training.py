@@ -24,7 +24,7 @@ from assistant.errors import BadInput, ThumbloopError
 from assistant.prompt import encode_messages, encode_reply, encode_start, encode_text
 from feedback.claims import Kind
 from retrain.batches import by_length
-from retrain.budget import Budget, Probe
+from retrain.budget import Budget, Check, Probe
 from retrain.dpo import PreferenceTrainer
 from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
@@ -57,6 +57,7 @@ def train(
     method: str,
     model: str,
     parent: Path | None,
+    origin: Path | None,
     rows: Sequence[Mapping[str, Any]],
     held_out: Sequence[Mapping[str, Any]] = (),
     recipe: Recipe,
@@ -65,9 +66,10 @@ def train(
 ) -> dict[str, Any]:
     """Train an adapter on rows in TRL's formats and save it, as PEFT does, to `folder`; what was dropped, and figures.
 
-    `model` is resolved and `parent` the folder of the adapter that serves, if any. Preferences among the rows that are
-    `held_out` say when to end, and which step to keep. Runs on the GPU if there is one.
-    Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if training ended in no numbers.
+    `model` is resolved, `parent` the folder of the adapter that serves, if any, and `origin` of that from which
+    preferences began to move the model. Preferences among the rows that are `held_out` say when to end, and which step
+    to keep. Runs on the GPU if there is one. Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError`
+    if they have moved it as far as they may, or if training ended in no numbers.
     """
     tokenizer = models.load_tokenizer(model)
     encoded, too_long = encode_rows(tokenizer, rows, method=method, max_length=recipe.max_length)
@@ -77,13 +79,16 @@ def train(
             "Rate shorter answers, or give the assistant fewer passages for a question."
         )
     peft_model = load_trainable(model, parent, recipe)
-    trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
     budget = Budget(
         peft_model,
         _rehearsed(encoded) if method == "sft" else _preferred(tokenizer, held_out, recipe),
         kl=None if method == "sft" else recipe.kl,
+        total=recipe.total_kl,
         beta=recipe.beta,
     )
+    if origin != parent:
+        budget.count_from(origin)
+    trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(budget)
@@ -98,7 +103,11 @@ def train(
         "steps": trainer.state.global_step,
         "steps_planned": trainer.state.max_steps,
         "train_s": round(time.monotonic() - started, 1),
-    } | ({} if budget.kept is None else {"kept_step": budget.kept.step, "kl": round(budget.kept.kl, 4)})
+    } | ({} if budget.kept is None else _kept(budget.kept))
+
+
+def _kept(check: Check) -> dict[str, Any]:
+    return {"kept_step": check.step, "kl": round(check.kl, 4), "total_kl": round(check.total, 4)}
 
 
 def encode_rows(

@@ -122,6 +122,7 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
 def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict[str, Any]:
     """Train by each method of the run in turn, the last into the adapter's folder; what was trained on, in figures."""
     methods = config["method"].split("+")
+    origin = Path(config["origin"]) if config["origin"] else None
     figures: Counter[str] = Counter()
     for number, method in enumerate(methods):
         recipe, rows = Recipe.of(config["recipes"][method]), read(folder / ROWS_OF[method])
@@ -145,6 +146,7 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
                 method=method,
                 model=config["model"],
                 parent=parent,
+                origin=origin,
                 rows=rows,
                 held_out=read(folder / HELD_OUT),
                 recipe=recipe,
@@ -155,6 +157,7 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
         names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
         adapters.name_weights(target, id=config["run"], run=config["run"], **names)
         parent = target
+        origin = target if method == "sft" else origin
     return dict(figures)
 
 

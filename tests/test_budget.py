@@ -1,6 +1,7 @@
 """The budget of an update, on a tiny random model: it ends a run in time and leaves the best step's weights."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,6 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from assistant import models
+from assistant.errors import ThumbloopError
 from retrain import budget
 from retrain.budget import PATIENCE, Budget, Check, Probe, shortest
 from retrain.recipe import Recipe
@@ -17,7 +19,7 @@ from retrain.training import Step, train
 from tests.tiny import save_tiny
 
 RECIPE = Recipe(
-    epochs=4, batch_size=2, learning_rate=3e-2, rank=4, alpha=8, kl=1e9,
+    epochs=4, batch_size=2, learning_rate=3e-2, rank=4, alpha=8, kl=1e9, total_kl=1e9,
     edit=0.0, hold=0.0, loss_types=("sigmoid", "sft"), loss_weights=(1.0, 1.0),
 )  # fmt: skip
 
@@ -44,13 +46,14 @@ def exact(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def learn(
-    model: str, folder: Path, held_out: list[dict[str, Any]], recipe: Recipe = RECIPE
+    model: str, folder: Path, held_out: list[dict[str, Any]], recipe: Recipe = RECIPE, *, parent: Path | None = None
 ) -> tuple[dict[str, Any], list[Step]]:
     steps: list[Step] = []
     figures = train(
         method="dpo",
         model=model,
-        parent=None,
+        parent=parent,
+        origin=None,
         rows=ROWS,
         held_out=held_out,
         recipe=recipe,
@@ -96,9 +99,9 @@ def test_of_steps_that_are_as_good_the_last_stays(
     monkeypatch: pytest.MonkeyPatch, losses: tuple[float, ...], kept: int, last: int
 ) -> None:
     probe = Probe(prompts=([0],), replies=([0],), own=(True,))
-    watched = Budget(torch.nn.Linear(1, 1), [probe], kl=0.1, beta=0.1)  # type: ignore[arg-type]
+    watched = Budget(torch.nn.Linear(1, 1), [probe], kl=0.1, total=1.0, beta=0.1)  # type: ignore[arg-type]
     monkeypatch.setattr(watched, "_read", list)
-    monkeypatch.setattr(watched, "_check", lambda step, _: Check(step=step, kl=0.0, loss=losses[step]))
+    monkeypatch.setattr(watched, "_check", lambda step, _: Check(step=step, kl=0.0, loss=losses[step], total=0.0))
     watched.on_train_begin()
     control = SimpleNamespace(should_training_stop=False)
     for step in range(1, 9):
@@ -111,6 +114,30 @@ def test_of_steps_that_are_as_good_the_last_stays(
 def test_beyond_the_budget_at_once_nothing_is_learned(model: str, tmp_path: Path) -> None:
     figures, _ = learn(model, tmp_path, SAME, replace(RECIPE, kl=1e-9))
     assert figures["kept_step"] == 0 and figures["kl"] == 0.0 and not moved(tmp_path)
+
+
+def test_round_after_round_the_total_counts_from_where_preferences_began(model: str, tmp_path: Path) -> None:
+    first, _ = learn(model, tmp_path / "first", SAME)
+    assert first["total_kl"] == first["kl"] > 0
+    still = replace(RECIPE, learning_rate=0.0)
+    again, _ = learn(model, tmp_path / "again", SAME, still, parent=tmp_path / "first")
+    assert again["kl"] == 0.0 and again["total_kl"] == pytest.approx(first["total_kl"], abs=1e-4)
+
+
+def test_a_step_beyond_the_total_is_not_kept(model: str, tmp_path: Path) -> None:
+    learn(model, tmp_path / "first", SAME, replace(RECIPE, epochs=1))
+    again = partial(learn, model, held_out=SAME, parent=tmp_path / "first")
+    free, _ = again(tmp_path / "free")
+    bound = replace(RECIPE, total_kl=free["total_kl"] * 0.99)
+    bounded, _ = again(tmp_path / "bounded", recipe=bound)
+    assert bounded["total_kl"] <= bound.total_kl and bounded["kept_step"] < free["kept_step"]
+
+
+def test_a_run_whose_total_is_used_up_says_to_start_anew(model: str, tmp_path: Path) -> None:
+    first, _ = learn(model, tmp_path / "first", SAME)
+    spent = replace(RECIPE, total_kl=first["total_kl"] / 2)
+    with pytest.raises(ThumbloopError, match="Start anew"):
+        learn(model, tmp_path / "again", SAME, spent, parent=tmp_path / "first")
 
 
 def test_what_others_prefer_otherwise_is_not_learned(model: str, tmp_path: Path) -> None:

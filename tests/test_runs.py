@@ -145,6 +145,27 @@ def test_a_run_anew_begins_with_what_the_assistant_began_with(
     assert anew["parent"] == "v0" and anew["start"].endswith("/v0") and anew["adapter"] == usual["adapter"]
 
 
+def test_what_preferences_moved_is_counted_from_what_none_of_them_made(
+    assistant: Assistant, opened: Opened, database: Database, tmp_path: Path
+) -> None:
+    runs = opened("finish")
+    line = {1: "sft+dpo", 2: "dpo", 3: "kto"}
+    with database.write() as session:
+        for version, method in line.items():
+            run = Run(id=f"run{version}", assistant_id=assistant.id, method=method, state=RunState.done, asked_by="me")
+            session.add(run)
+            session.flush()
+            session.add(
+                Adapter(
+                    id=f"v{version}", assistant_id=assistant.id, version=version, run_id=run.id, model="m", sha256="s",
+                    parent=f"v{version - 1}" if version > 1 else None,
+                )
+            )  # fmt: skip
+            (tmp_path / "adapters" / f"v{version}").mkdir(parents=True)
+        session.get_one(Assistant, assistant.id).adapter = "v3"
+    assert runs.start(assistant.id, asked_by="admin").config["origin"].endswith("/v1")
+
+
 def test_a_run_anew_begins_with_the_base_model_where_nothing_was_shipped(
     assistant: Assistant, opened: Opened, database: Database
 ) -> None:

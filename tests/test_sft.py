@@ -46,7 +46,14 @@ def teach(
     steps: list[Step] = []
     recipe = Recipe.of({"learning_rate": 1e-2, "epochs": 3, "batch_size": 4, "rank": 4, **changes}, method="sft")
     figures = train(
-        method="sft", model=model, parent=parent, rows=rows, recipe=recipe, folder=folder, on_step=steps.append
+        method="sft",
+        model=model,
+        parent=parent,
+        origin=parent,
+        rows=rows,
+        recipe=recipe,
+        folder=folder,
+        on_step=steps.append,
     )
     return steps, figures
 

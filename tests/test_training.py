@@ -27,7 +27,7 @@ from retrain.training import (
 from tests.tiny import save_tiny
 
 CPU = torch.device("cpu")
-RECIPE = Recipe(epochs=1, batch_size=2, learning_rate=1e-2, rank=4, alpha=8, kl=1e9)
+RECIPE = Recipe(epochs=1, batch_size=2, learning_rate=1e-2, rank=4, alpha=8, kl=1e9, total_kl=1e9)
 
 
 def row(
@@ -58,7 +58,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
 def first(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter of a first round that has moved far from the base model."""
     folder = tmp_path_factory.mktemp("first")
-    train(method="dpo", model=model, parent=None, rows=ROWS, recipe=RECIPE, folder=folder, on_step=lambda _: None)
+    train(
+        method="dpo",
+        model=model,
+        parent=None,
+        origin=None,
+        rows=ROWS,
+        recipe=RECIPE,
+        folder=folder,
+        on_step=lambda _: None,
+    )
     return folder
 
 
@@ -86,6 +95,7 @@ def test_progress_tells_every_step_and_the_growing_distance(model: str, tmp_path
         method="dpo",
         model=model,
         parent=None,
+        origin=None,
         rows=ROWS,
         held_out=ROWS[:3],
         recipe=RECIPE,
@@ -122,7 +132,16 @@ def test_the_second_round_is_measured_against_the_previous_adapter_and_not_the_b
 def test_the_second_round_begins_where_the_first_ended(model: str, first: Path, tmp_path: Path) -> None:
     steps: list[Step] = []
     still = Recipe(epochs=1, batch_size=2, learning_rate=0.0, rank=4, alpha=8)
-    train(method="dpo", model=model, parent=first, rows=ROWS, recipe=still, folder=tmp_path, on_step=steps.append)
+    train(
+        method="dpo",
+        model=model,
+        parent=first,
+        origin=first,
+        rows=ROWS,
+        recipe=still,
+        folder=tmp_path,
+        on_step=steps.append,
+    )
     assert all(step.margin == 0 for step in steps)
     before, after = weights(first), weights(tmp_path)
     assert before.keys() == after.keys()
@@ -136,6 +155,7 @@ def test_kto_learns_from_single_thumbs(model: str, tmp_path: Path) -> None:
         method="kto",
         model=model,
         parent=None,
+        origin=None,
         rows=SINGLES,
         held_out=opposed,
         recipe=RECIPE,
@@ -172,7 +192,16 @@ def test_long_rows_are_computed_in_parts_with_the_same_result(
 
     def run(folder: Path) -> list[float]:
         steps: list[Step] = []
-        train(method="dpo", model=model, parent=None, rows=ROWS, recipe=recipe, folder=folder, on_step=steps.append)
+        train(
+            method="dpo",
+            model=model,
+            parent=None,
+            origin=None,
+            rows=ROWS,
+            recipe=recipe,
+            folder=folder,
+            on_step=steps.append,
+        )
         return [step.loss for step in steps]
 
     at_once = run(tmp_path / "at-once")
@@ -225,6 +254,7 @@ def test_nothing_left_to_train_on_says_why(model: str, tmp_path: Path) -> None:
             method="dpo",
             model=model,
             parent=None,
+            origin=None,
             rows=ROWS,
             recipe=Recipe(max_length=10),
             folder=tmp_path,
@@ -235,12 +265,30 @@ def test_nothing_left_to_train_on_says_why(model: str, tmp_path: Path) -> None:
 def test_weights_that_are_no_numbers_are_never_kept(model: str, tmp_path: Path) -> None:
     wild = Recipe(epochs=2, batch_size=2, learning_rate=1e30, rank=4)
     with pytest.raises(ThumbloopError, match="diverged"):
-        train(method="dpo", model=model, parent=None, rows=ROWS, recipe=wild, folder=tmp_path, on_step=lambda _: None)
+        train(
+            method="dpo",
+            model=model,
+            parent=None,
+            origin=None,
+            rows=ROWS,
+            recipe=wild,
+            folder=tmp_path,
+            on_step=lambda _: None,
+        )
 
 
 def test_half_the_depth_leaves_the_lower_layers_as_they_are(model: str, tmp_path: Path) -> None:
     upper = replace(RECIPE, depth=0.5)
-    train(method="dpo", model=model, parent=None, rows=ROWS, recipe=upper, folder=tmp_path, on_step=lambda _: None)
+    train(
+        method="dpo",
+        model=model,
+        parent=None,
+        origin=None,
+        rows=ROWS,
+        recipe=upper,
+        folder=tmp_path,
+        on_step=lambda _: None,
+    )
     learned = {name.split(".layers.")[1].split(".")[0] for name in weights(tmp_path)}
     assert learned == {"1"}
     assert any(weight.any() for name, weight in weights(tmp_path).items() if "lora_B" in name)

@@ -56,6 +56,7 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
         "model_name": "tiny",
         "adapter": None,
         "start": None,
+        "origin": None,
         "parent": None,
         "method": "dpo",
         "recipes": {"dpo": asdict(Recipe(epochs=1, batch_size=2))},
