@@ -49,6 +49,8 @@ def main(
     model = local_models.resolve(models_folder(models), "default")
     with TemporaryDirectory(prefix="thumbloop-bench-") as temporary:
         folder = Path(temporary)
+        if work is not None:
+            work.mkdir(parents=True, exist_ok=True)
         with Progress(console=Console(stderr=True)) as progress:
             samples = sample((work or folder) / "samples.json", model, progress, prompts=2 * pairs)
         freeze(PairSet(tuple(rate(samples)), (), {}), folder, method="dpo", seed=0)
