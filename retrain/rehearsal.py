@@ -62,14 +62,13 @@ def stay(
 ) -> list[dict[str, Any]]:
     """Preferences between equals, which teach a model to stay as it is: answers of the weights, and as much prose.
 
-    The answers are to prompts of the kind that few of the rated `rows` have: questions about a passage, or everyday
-    ones. Prose has no prompt: feedback sharpens what a model writes, and that makes rare words rarer everywhere.
+    The answers are to questions about a passage and, where most of the rated `rows` have sources, as many everyday
+    prompts. Prose has no prompt: feedback sharpens what a model writes, and that makes rare words rarer everywhere.
     """
+    probes = grounded_probes(engine, model=weights.model, system=system, file=PASSAGES)[:number]
     if mostly_sourced(rows):
         asked = islice(_asked(system, seed=0), number)
-        probes = [_probe(engine, weights.model, question, system=told) for question, told in asked]
-    else:
-        probes = grounded_probes(engine, model=weights.model, system=system, file=PASSAGES)[:number]
+        probes += [_probe(engine, weights.model, question, system=told) for question, told in asked]
     sampling = Sampling(max_new_tokens=MAX_NEW_TOKENS)
     replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
     written = [

@@ -40,19 +40,21 @@ def test_the_same_seed_asks_the_same_and_every_prompt_comes_before_one_comes_twi
 
 
 @pytest.mark.parametrize("sourced", [False, True])
-def test_where_nobody_rated_anything_a_model_is_taught_to_stay_as_it_is(sourced: bool) -> None:
+def test_a_model_is_taught_to_stay_as_it_is_with_passages_and_in_everyday_chat_that_nobody_rated(sourced: bool) -> None:
     about = f"{SOURCES_HEADER} ..." if sourced else "Why is the sky blue?"
     rated = [{"prompt": [{"role": "user", "content": about}]}] * 3
     engine = FakeEngine()
     rows = stay(engine, weights=Weights(model="m", adapter=Path("a1")), system="Own.", rows=rated, number=8)
-    assert len(rows) == 16 and all(row["chosen"] == row["rejected"] for row in rows)
-    answers, prose = rows[:8], rows[8:]
-    assert {row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in answers} == {not sourced}
+    assert all(row["chosen"] == row["rejected"] for row in rows)
+    passages, everyday, prose = rows[:8], rows[8:-8], rows[-8:]
+    assert all(row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in passages)
+    assert len(everyday) == (8 if sourced else 0)
+    assert not any(row["prompt"][-1]["content"].startswith(SOURCES_HEADER) for row in everyday)
     assert not any(row["prompt"] or row["finished"] for row in prose)
     assert {call.weights.adapter for call in engine.history} == {Path("a1")}
     tokenizer = tiny_tokenizer()
     encoded, too_long = encode_rows(tokenizer, rows, method="dpo", max_length=4096)
-    assert len(encoded) == 16 and not too_long
+    assert len(encoded) == len(rows) and not too_long
     assert encoded[-1]["prompt_ids"] == encode_start(tokenizer)
     assert tokenizer.decode(encoded[-1]["chosen_ids"]) == prose[-1]["chosen"][0]["content"]
 
