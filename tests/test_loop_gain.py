@@ -90,6 +90,14 @@ def test_documents_hold_the_answers_and_where_there_is_an_answer_refusing_is_wro
     assert score(Answer(question.question, "I don't find that. Please ask them.")) == 0
 
 
+def test_a_correction_that_was_given_as_an_example_is_no_source_to_name() -> None:
+    example = {"n": 1, "title": "Corrected answer", "text": "At 6:40.", "golden": "corrected"}
+    preference = preferences()["cites-source"]
+    corrected = preference.correct(Answer("When?", "At 6:40. [1]", (example, SOURCES[0] | {"n": 2})))
+    assert corrected == "According to Corvane Ferry: At 6:40. [1]"
+    assert preference.score(Answer("When?", "According to Corrected answer: at 6:40.", (example,))) == 0
+
+
 def test_a_crowd_gives_as_much_as_is_wanted_in_all_manners() -> None:
     people = crowd(preferences()["brevity"], events=43, seed=3)
     raters = [person for person in people if person.signal]
