@@ -66,7 +66,7 @@ def main(
     ours, theirs = found["Thumbloop"], found["TRL, set for speed"]
     told: dict[str, Any] = {"pairs": len(rows), "rounds": epochs, "tokens of a round": ours["tokens"]}
     told |= {f"{name}, seconds": round(each["seconds"], 1) for name, each in found.items()}
-    told |= {f"{name}, times as fast": round(each["seconds"] / ours["seconds"], 2) for name, each in found.items()}
+    told |= {f"{name}, times Thumbloop's": round(each["seconds"] / ours["seconds"], 2) for name, each in found.items()}
     told["largest difference of a loss"] = _furthest(theirs, ours)
     told["the same in float32"] = _furthest(*exact)
     sys.stdout.write("\n".join(f"{name:40} {value}" for name, value in told.items()) + "\n")
