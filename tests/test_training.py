@@ -54,20 +54,27 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> str:
     return str(save_tiny(tmp_path_factory.mktemp("tiny")))
 
 
+def learn(model: str, folder: Path, recipe: Recipe = RECIPE, *, parent: Path | None = None) -> list[Step]:
+    """One update by DPO on all rows; its steps."""
+    steps: list[Step] = []
+    train(
+        method="dpo",
+        model=model,
+        parent=parent,
+        origin=parent,
+        rows=ROWS,
+        recipe=recipe,
+        folder=folder,
+        on_step=steps.append,
+    )
+    return steps
+
+
 @pytest.fixture(scope="module")
 def first(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An adapter of a first round that has moved far from the base model."""
     folder = tmp_path_factory.mktemp("first")
-    train(
-        method="dpo",
-        model=model,
-        parent=None,
-        origin=None,
-        rows=ROWS,
-        recipe=RECIPE,
-        folder=folder,
-        on_step=lambda _: None,
-    )
+    learn(model, folder)
     return folder
 
 
@@ -130,18 +137,8 @@ def test_the_second_round_is_measured_against_the_previous_adapter_and_not_the_b
 
 
 def test_the_second_round_begins_where_the_first_ended(model: str, first: Path, tmp_path: Path) -> None:
-    steps: list[Step] = []
     still = Recipe(epochs=1, batch_size=2, learning_rate=0.0, rank=4, alpha=8)
-    train(
-        method="dpo",
-        model=model,
-        parent=first,
-        origin=first,
-        rows=ROWS,
-        recipe=still,
-        folder=tmp_path,
-        on_step=steps.append,
-    )
+    steps = learn(model, tmp_path, still, parent=first)
     assert all(step.margin == 0 for step in steps)
     before, after = weights(first), weights(tmp_path)
     assert before.keys() == after.keys()
@@ -191,18 +188,7 @@ def test_long_rows_are_computed_in_parts_with_the_same_result(
     recipe = replace(RECIPE, loss_types=("sigmoid",), loss_weights=(1.0,), epochs=2)
 
     def run(folder: Path) -> list[float]:
-        steps: list[Step] = []
-        train(
-            method="dpo",
-            model=model,
-            parent=None,
-            origin=None,
-            rows=ROWS,
-            recipe=recipe,
-            folder=folder,
-            on_step=steps.append,
-        )
-        return [step.loss for step in steps]
+        return [step.loss for step in learn(model, folder, recipe)]
 
     at_once = run(tmp_path / "at-once")
     monkeypatch.setattr(training, "TOKENS_AT_ONCE", 1)
@@ -250,45 +236,18 @@ def test_the_rarer_kind_of_thumb_weighs_more() -> None:
 
 def test_nothing_left_to_train_on_says_why(model: str, tmp_path: Path) -> None:
     with pytest.raises(BadInput, match="6 of 6 rows are longer than 10 tokens"):
-        train(
-            method="dpo",
-            model=model,
-            parent=None,
-            origin=None,
-            rows=ROWS,
-            recipe=Recipe(max_length=10),
-            folder=tmp_path,
-            on_step=lambda _: None,
-        )
+        learn(model, tmp_path, Recipe(max_length=10))
 
 
 def test_weights_that_are_no_numbers_are_never_kept(model: str, tmp_path: Path) -> None:
     wild = Recipe(epochs=2, batch_size=2, learning_rate=1e30, rank=4)
     with pytest.raises(ThumbloopError, match="diverged"):
-        train(
-            method="dpo",
-            model=model,
-            parent=None,
-            origin=None,
-            rows=ROWS,
-            recipe=wild,
-            folder=tmp_path,
-            on_step=lambda _: None,
-        )
+        learn(model, tmp_path, wild)
 
 
 def test_half_the_depth_leaves_the_lower_layers_as_they_are(model: str, tmp_path: Path) -> None:
     upper = replace(RECIPE, depth=0.5)
-    train(
-        method="dpo",
-        model=model,
-        parent=None,
-        origin=None,
-        rows=ROWS,
-        recipe=upper,
-        folder=tmp_path,
-        on_step=lambda _: None,
-    )
+    learn(model, tmp_path, upper)
     learned = {name.split(".layers.")[1].split(".")[0] for name in weights(tmp_path)}
     assert learned == {"1"}
     assert any(weight.any() for name, weight in weights(tmp_path).items() if "lora_B" in name)
