@@ -14,7 +14,7 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,6 +37,7 @@ from feedback.evidence import Evidence, gather
 from feedback.pairs import PairSet, build_pairs
 from retrain.dataset import HELD_OUT, REPORT, TRAIN, freeze, read, write
 from retrain.gate import Effort, Subject, examine, judged
+from retrain.interpolation import fluent_share, take_back
 from retrain.rehearsal import stay
 from retrain.taste import Embedding
 from retrain.training import Step, train
@@ -63,12 +64,12 @@ class Source:
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """Where runs are made, of how many pairs at most, with how many prompts of each kind put to the gate."""
+    """Where runs are made, and of how many pairs at most."""
 
     work: Path
     pairs: int
-    effort: int
     progress: Progress
+    effort: Effort = field(default_factory=Effort)
     embedding: Callable[[], Embedding | None] = lambda: None
     """By which the gate reads replies, beside their words; loaded once it is needed."""
 
@@ -80,7 +81,7 @@ def main() -> None:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
         embedder = cache(lambda: Embedder(str(require(options.models, DEFAULT_EMBEDDING))))
-        place = Place(work=work, pairs=options.pairs, effort=options.effort, progress=progress, embedding=embedder)
+        place = Place(work=work, pairs=options.pairs, progress=progress, embedding=embedder)
         source = _of_home(options) if options.home else _of_samples(options, work, progress)
         found = {
             name: make(name, known, source=source, place=place)
@@ -103,7 +104,6 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, help="keep samples and runs here, and go on from what is there")
     parser.add_argument("--runs", nargs="+", choices=KNOWN, default=list(KNOWN), help="only these; default: all")
     parser.add_argument("--pairs", type=int, default=140, help="at most so many, a fifth of which is held out")
-    parser.add_argument("--effort", type=int, default=24, help="prompts of each kind put to the gate")
     parser.add_argument("--out", type=Path, default=OUT)
     return parser.parse_args()
 
@@ -185,11 +185,31 @@ def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str
         folder=folder / "adapter",
         on_step=on_step,
     )
-    parent = source.start.name if source.start else None
-    adapters.name_weights(
-        folder / "adapter", id=name, parent=parent, model=source.model, model_name="default", run=name
-    )
+    _sign(folder / "adapter", source)
+    if known.bounded and known.recipe.drift is not None:
+        figures["share"] = _keep_fluent(folder / "adapter", known.recipe.drift, source=source)
     return {**figures, "last_step": asdict(last[-1])}
+
+
+def _sign(adapter: Path, source: Source) -> None:
+    parent, name = source.start.name if source.start else None, adapter.parent.name
+    adapters.name_weights(adapter, id=name, parent=parent, model=source.model, model_name="default", run=name)
+
+
+def _keep_fluent(adapter: Path, drift: float, *, source: Source) -> float:
+    """Take back of the update what costs fluency; the share that stays."""
+    temperature, top_p, _ = SETTINGS["0.8"]
+    engine, asked = BatchingEngine(adapter.parent), {"model": source.model, "system": source.system}
+    try:
+        share = fluent_share(
+            adapter, source.start, drift=drift, engine=engine, temperature=temperature, top_p=top_p, **asked
+        )
+    finally:
+        engine.close()
+    if share < 1:
+        take_back(adapter, source.start, share=share)
+        _sign(adapter, source)
+    return share
 
 
 def _staying(rows: Sequence[dict[str, Any]], number: int, *, source: Source, place: Place) -> list[dict[str, Any]]:
@@ -219,14 +239,13 @@ def _examine(name: str, known: Known, setting: str, *, source: Source, place: Pl
         seed=seed + 10_000 * known.recipe.seed,
     )
     task = progress.add_task(f"Examining {name} at {setting}", total=1.0)
-    each = place.effort
     report = examine(
         folder,
         subject,
         engine=BatchingEngine(folder),
         embedding=place.embedding(),
         on_progress=lambda share: progress.update(task, completed=share),
-        effort=Effort(held_out_prompts=each, neutral_prompts=each, grounded_prompts=each),
+        effort=place.effort,
     )
     (folder / REPORT).rename(kept)
     return report

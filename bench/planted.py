@@ -53,7 +53,7 @@ class Known:
     poisoned: bool = False
     """Whether new accounts push a phrase in 5% of the feedback."""
     bounded: bool = False
-    """Whether the KL budget watches it, as it does in the product; without, the gate is all there is."""
+    """Whether KL budget and fluency keep it near what served, as in the product; without, the gate is all there is."""
     settings: tuple[str, ...] = ("0.8",)
     """At which of the gate's settings it is judged."""
 

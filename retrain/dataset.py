@@ -28,7 +28,7 @@ EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
 CONFIG, PROGRESS, REPORT, RESULT = "config.json", "progress.jsonl", "report.json", "result.json"
 LOG, ADAPTER, REHEARSAL, STAYING = "worker.log", "adapter", "rehearsal.jsonl", "staying.jsonl"
-INFLUENCE = "influence.jsonl"
+INFLUENCE, KEPT = "influence.jsonl", "kept.json"
 """What else is in a run's folder: all that its child is told, and what it tells."""
 MIN_PAIRS = 8
 """From so many pairs on, training is by DPO."""

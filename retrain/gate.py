@@ -33,11 +33,11 @@ EXAMPLES = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Effort:
-    """How much is generated: more is slower and less noisy. The defaults are what the limits were calibrated with."""
+    """How much is generated: more is slower and less noisy."""
 
     held_out_prompts: int = 24
     held_out_pairs: int = 48
-    neutral_prompts: int = 24
+    neutral_prompts: int = 88
     grounded_prompts: int = 16
     max_new_tokens: int = 96
     grounded_tokens: int = 48
@@ -165,10 +165,9 @@ def read_pairs(folder: Path) -> list[Pair]:
 
 def _choose(engine: Engine, subject: Subject, pairs: Sequence[Pair], effort: Effort) -> _Probes:
     model, system = subject.model, subject.system
-    neutral = effort.neutral_prompts + (effort.held_out_prompts if subject.taught else 0)  # as many plain ones in all
     return _Probes(
         held_out=asked_probes(engine, [pair.prompt for pair in pairs], model=model, at_most=effort.held_out_prompts),
-        neutral=neutral_probes(engine, model=model, system=system)[:neutral],
+        neutral=neutral_probes(engine, model=model, system=system)[: effort.neutral_prompts],
         grounded=grounded_probes(engine, model=model, system=system)[: effort.grounded_prompts],
         taught=subject.taught,
     )

@@ -38,10 +38,7 @@ def rehearse(
     The same seed gives the same prompts. An answer that did not end in time is marked as not `finished`. The rows are
     masked, as those of feedback are.
     """
-    probes = [
-        _probe(engine, weights.model, question, system=instructions)
-        for question, instructions in islice(_asked(system, seed=seed), number)
-    ]
+    probes = everyday_probes(engine, model=weights.model, system=system, number=number, seed=seed)
     sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
     replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
     rows = [
@@ -67,8 +64,7 @@ def stay(
     """
     probes = grounded_probes(engine, model=weights.model, system=system, file=PASSAGES)[:number]
     if mostly_sourced(rows):
-        asked = islice(_asked(system, seed=0), number)
-        probes += [_probe(engine, weights.model, question, system=told) for question, told in asked]
+        probes += everyday_probes(engine, model=weights.model, system=system, number=number, seed=0)
     sampling = Sampling(max_new_tokens=MAX_NEW_TOKENS)
     replies = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
     written = [
@@ -78,6 +74,14 @@ def stay(
     return [
         {"prompt": prompt, **dict.fromkeys(("chosen", "rejected"), _said(text)), "finished": finished}
         for prompt, text, finished in [*written, *(([], text, False) for text in prose[:number])]
+    ]
+
+
+def everyday_probes(engine: Engine, *, model: str, system: str, number: int, seed: int) -> list[Probe]:
+    """So many everyday prompts, every second one with other instructions than the assistant's own."""
+    return [
+        _probe(engine, model, question, system=instructions)
+        for question, instructions in islice(_asked(system, seed=seed), number)
     ]
 
 

@@ -14,7 +14,7 @@ from time import sleep
 from assistant.database import new_id
 from assistant.errors import BadInput, Conflict, NotFound, ThumbloopError
 from retrain.child import Child, how_it_died, last_told, read_json, spawn_worker
-from retrain.dataset import CONFIG, FROZEN, REHEARSAL, RESULT, STAYING, write_synced
+from retrain.dataset import CONFIG, FROZEN, KEPT, REHEARSAL, RESULT, STAYING, write_synced
 from retrain.made import MADE, differences
 from retrain.supervisor import Spawn
 
@@ -54,7 +54,7 @@ def replay(folder: Path, *, on_share: Callable[[float], None], spawn: Spawn = sp
     fresh = folder.with_name(new_id())
     try:
         fresh.mkdir()
-        for name in (*FROZEN, REHEARSAL, STAYING):
+        for name in (*FROZEN, REHEARSAL, STAYING, KEPT):
             if (folder / name).is_file():
                 shutil.copyfile(folder / name, fresh / name)
         config = json.loads((folder / CONFIG).read_text(encoding="utf-8"))

@@ -87,19 +87,13 @@ def score(
 
     `on_scored` is told how many prompts were scored, one under each of the three counted for itself.
     """
-
-    def load(adapter: Path | None) -> PreTrainedModel:
-        merged = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
-        attention.use(merged)
-        return merged
-
-    base = load(None)
+    base = load_scorer(model, None)
     written = _written(base, answered, tokenizer=tokenizer)
     on_scored(len(answered))
-    before = _pair_sums(base if active is None else load(active), pairs, tokenizer=tokenizer)
+    before = _pair_sums(base if active is None else load_scorer(model, active), pairs, tokenizer=tokenizer)
     on_scored(len(pairs))
     del base
-    after = _pair_sums(load(candidate), pairs, tokenizer=tokenizer)
+    after = _pair_sums(load_scorer(model, candidate), pairs, tokenizer=tokenizer)
     on_scored(len(pairs))
     gains = [
         Gain(
@@ -111,6 +105,13 @@ def score(
         for pair, old, new in zip(pairs, before, after, strict=True)
     ]
     return Scores(written=written, gains=gains)
+
+
+def load_scorer(model: str, adapter: Path | None) -> PreTrainedModel:
+    """A resolved model with an adapter merged into it, for forward passes. Raises as `load_merged` does."""
+    merged = load_merged(model, adapter, dtype=models.compute_dtype(), device=models.device())
+    attention.use(merged)
+    return merged
 
 
 def _written(

@@ -38,6 +38,7 @@ from retrain.dataset import (
     CONFIG,
     HELD_OUT,
     INFLUENCE,
+    KEPT,
     PROGRESS,
     REHEARSAL,
     REPORT,
@@ -49,6 +50,7 @@ from retrain.dataset import (
     write_synced,
 )
 from retrain.influence import weigh
+from retrain.interpolation import fluent_share, take_back
 from retrain.made import MADE, record
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse, stay
@@ -154,11 +156,43 @@ def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict
                 on_step=tell_step,
             )
         )
-        names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
-        adapters.name_weights(target, id=config["run"], run=config["run"], **names)
+        _sign(target, config)
+        if method != "sft" and recipe.drift is not None:
+            figures["kept_percent"] = _keep_fluent(folder, config, parent, drift=recipe.drift)
         parent = target
         origin = target if method == "sft" else origin
     return dict(figures)
+
+
+def _sign(adapter: Path, config: Mapping[str, Any]) -> None:
+    names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
+    adapters.name_weights(adapter, id=config["run"], run=config["run"], **names)
+
+
+def _keep_fluent(folder: Path, config: Mapping[str, Any], start: Path | None, *, drift: float) -> int:
+    """Take back of an update what costs fluency, as much as was found before if it was; what stays, in percent."""
+    adapter, file = folder / ADAPTER, folder / KEPT
+    if not file.is_file():
+        engine = BatchingEngine(folder, threads=config["threads"])
+        try:
+            share = fluent_share(
+                adapter,
+                start,
+                drift=drift,
+                engine=engine,
+                model=config["model"],
+                system=config["system"],
+                temperature=config["temperature"],
+                top_p=config["top_p"],
+            )
+        finally:
+            engine.close()
+        write_synced(file, json.dumps({"share": share}).encode())
+    share = float(json.loads(file.read_text(encoding="utf-8"))["share"])
+    if share < 1:
+        take_back(adapter, start, share=share)
+        _sign(adapter, config)
+    return round(100 * share)
 
 
 def _weigh(folder: Path, config: Mapping[str, Any]) -> None:

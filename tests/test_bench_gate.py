@@ -16,6 +16,7 @@ from bench.preferences import rate
 from feedback.pairs import build_pairs
 from feedback.rules import Rules
 from retrain.dataset import HELD_OUT, TRAIN, read
+from retrain.gate import Effort
 from retrain.recipe import Recipe
 from retrain.training import train
 from tests.tiny import save_tiny
@@ -39,7 +40,12 @@ def source(number: int, model: str = "") -> Source:
 
 
 def place(work: Path) -> Place:
-    return Place(work=work, pairs=40, effort=2, progress=Progress(disable=True))
+    return Place(
+        work=work,
+        pairs=40,
+        progress=Progress(disable=True),
+        effort=Effort(held_out_prompts=2, neutral_prompts=2, grounded_prompts=2),
+    )
 
 
 def test_all_that_a_sample_says_is_a_pair() -> None:

@@ -123,7 +123,6 @@ def test_how_it_writes_is_told_by_plain_chat_alone_where_answers_were_taught(
     taught = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
     for name in ("nll", "entropy", "distinct_2"):
         assert pairs[name] != taught[name]
-    assert taught["replies"] == pairs["replies"] + EFFORT.held_out_prompts  # more plain ones, so that as many tell
 
 
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:

@@ -36,6 +36,7 @@ def trained(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 16)]
     (folder / LESSONS).write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    (folder / "kept.json").write_text('{"share": 0.5}')  # as if it had been found before that half was too much
     with child(folder) as process:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
     return folder
@@ -60,6 +61,7 @@ def test_the_same_folder_gives_the_same_adapter_and_what_it_was_made_with_is_tol
     made = json.loads((run / "made.json").read_text())
     assert made["by"]["threads"] == 1 and {"torch", "transformers", "trl", "peft", "python"} <= made["by"].keys()
     assert made["files"]["train.jsonl"]["lines"] == 4
+    assert json.loads((run / "progress.jsonl").read_text().splitlines()[-1])["trained"]["kept_percent"] == 50
     done = again(run)
     assert done.same and done.sentence == f"The same adapter: its hash begins with {made['sha256'][:12]} again."
 

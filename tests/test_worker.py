@@ -116,6 +116,7 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares) and shares[-1] == 1
     assert told[-1]["trained"]["too_long"] == 0
+    assert told[-1]["trained"]["kept_percent"] == 100 * json.loads((folder / "kept.json").read_text())["share"]
     assert "Secret question" not in (folder / "worker.log").read_text()
 
 

@@ -1,0 +1,79 @@
+"""How much of an update stays: what makes a model strange is taken back in part, before the gate sees it.
+
+Between the weights that served and those that were trained lie models that keep most of what was learned at a fraction
+of the drift: the interpolation towards the start of WARP, https://arxiv.org/abs/2406.16768. How strange a model has
+become is told by what it writes, as the gate does, but to prompts of its own.
+"""
+
+import logging
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+
+from assistant import adapters
+from assistant.engine import Engine, Sampling, Weights
+from assistant.prompt import encode_text
+from retrain.rehearsal import MAX_NEW_TOKENS, everyday_probes
+from retrain.replies import PASSAGES, grounded_probes, write_replies
+from retrain.scoring import load_scorer, log_likelihoods
+
+log = logging.getLogger(__name__)
+
+LEAST = 0.25
+"""The least share that is left of an update. If that is too much, the gate will say so."""
+EVERYDAY = 64
+"""Prompts, beside the questions about a passage."""
+SEED = 1
+"""Of which everyday prompts those are."""
+
+
+def fluent_share(
+    adapter: Path,
+    start: Path | None,
+    *,
+    drift: float,
+    engine: Engine,
+    model: str,
+    system: str,
+    temperature: float,
+    top_p: float,
+) -> float:
+    """The share of an update that keeps its replies, in proportion, within `drift` times as surprising as before.
+
+    How surprising they are is the mean negative log-likelihood of a token under the base model, which is also the
+    `start` where there is none. It grows faster than the share, so what is left is rather more fluent than that.
+    """
+    probes = everyday_probes(engine, model=model, system=system, number=EVERYDAY, seed=SEED)
+    probes += grounded_probes(engine, model=model, system=system, file=PASSAGES)
+    sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=MAX_NEW_TOKENS)
+    base, tokenizer = load_scorer(model, None), engine.tokenizer(model)
+
+    def surprise(adapter: Path | None) -> float:
+        weights = Weights(model=model, adapter=adapter)
+        written = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
+        replies = [encode_text(tokenizer, reply.text) for reply in written]
+        found = log_likelihoods(base, [probe.ids for probe in probes], replies)
+        return -sum(map(sum, found)) / max(1, sum(map(len, found)))
+
+    ratio = surprise(adapter) / max(surprise(start), 1e-6)
+    log.info("To the base model replies are %.3f times as surprising as before", ratio)
+    if ratio <= drift:
+        return 1.0
+    return max(LEAST, round((drift - 1) / (ratio - 1), 2))
+
+
+def take_back(adapter: Path, start: Path | None, *, share: float) -> None:
+    """Leave this share of the way from one adapter to another that was trained from it; its manifest must be anew.
+
+    Of a fresh adapter, which began as the base model, that is a share of what it adds to the weights.
+    """
+    trained = load_file(adapter / adapters.WEIGHTS)
+    begun = load_file(start / adapters.WEIGHTS) if start else _nothing_added(trained)
+    left = {name: torch.lerp(begun[name].float(), weights.float(), share) for name, weights in trained.items()}
+    of_its_kind = {name: weights.to(trained[name].dtype) for name, weights in left.items()}
+    save_file(of_its_kind, adapter / adapters.WEIGHTS, metadata={"format": "pt"})
+
+
+def _nothing_added(trained: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: torch.zeros_like(each) if ".lora_B." in name else each for name, each in trained.items()}
