@@ -77,11 +77,13 @@ def stay(
     ]
 
 
-def everyday_probes(engine: Engine, *, model: str, system: str, number: int, seed: int) -> list[Probe]:
-    """So many everyday prompts, every second one with other instructions than the assistant's own."""
+def everyday_probes(
+    engine: Engine, *, model: str, system: str, number: int, seed: int, others: Sequence[str] = SYSTEMS
+) -> list[Probe]:
+    """So many everyday prompts, every second one with other instructions than the assistant's own, if there are any."""
     return [
-        _probe(engine, model, question, system=instructions)
-        for question, instructions in islice(_asked(system, seed=seed), number)
+        _probe(engine, model, question, system=others[at // 2 % len(others)] if others and at % 2 else system)
+        for at, question in enumerate(islice(_asked(seed), number))
     ]
 
 
@@ -89,15 +91,12 @@ def _said(text: str) -> list[ChatMessage]:
     return [{"role": "assistant", "content": text}]
 
 
-def _asked(system: str, *, seed: int) -> Iterator[tuple[str, str]]:
-    """Prompts with instructions, without end: each prompt once before any comes again."""
+def _asked(seed: int) -> Iterator[str]:
+    """Prompts without end: each once before any comes again."""
     prompts = Path(__file__).with_name("everyday.txt").read_text(encoding="utf-8").splitlines()
     dice = random.Random(seed)
-    others = 0
     while True:
-        for at, prompt in enumerate(dice.sample(prompts, len(prompts))):
-            others += at % 2
-            yield prompt, SYSTEMS[others % len(SYSTEMS)] if at % 2 else system
+        yield from dice.sample(prompts, len(prompts))
 
 
 def _probe(engine: Engine, model: str, question: str, *, system: str) -> Probe:
