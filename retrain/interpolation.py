@@ -6,6 +6,7 @@ become is told by what it writes, as the gate does, but to prompts of its own.
 """
 
 import logging
+import math
 from pathlib import Path
 
 import torch
@@ -39,10 +40,10 @@ def fluent_share(
     temperature: float,
     top_p: float,
 ) -> float:
-    """The share of an update that keeps its replies, in proportion, within `drift` times as surprising as before.
+    """The share of an update that keeps its replies within about `drift` times as surprising as before.
 
     How surprising they are is the mean negative log-likelihood of a token under the base model, which is also the
-    `start` where there is none. It grows faster than the share, so what is left is rather more fluent than that.
+    `start` where there is none. What it gains grows with the square of the share, as KL does near its reference.
     """
     probes = everyday_probes(engine, model=model, system=system, number=EVERYDAY, seed=SEED, others=())
     sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=MAX_NEW_TOKENS)
@@ -59,7 +60,7 @@ def fluent_share(
     log.info("To the base model replies are %.3f times as surprising as before", ratio)
     if ratio <= drift:
         return 1.0
-    return max(LEAST, round((drift - 1) / (ratio - 1), 2))
+    return max(LEAST, round(math.sqrt((drift - 1) / (ratio - 1)), 2))
 
 
 def take_back(adapter: Path, start: Path | None, *, share: float) -> None:
