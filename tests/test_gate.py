@@ -123,6 +123,7 @@ def test_how_it_writes_is_told_by_plain_chat_alone_where_answers_were_taught(
     taught = run_gate(folder, base, candidate=other, active=None, told=[], taught=True)["measures"]["candidate"]
     for name in ("nll", "entropy", "distinct_2"):
         assert pairs[name] != taught[name]
+    assert taught["replies"] == pairs["replies"]  # the same is asked; only less of it tells how it writes
 
 
 def write_rows(folder: Path, rows: list[dict[str, Any]]) -> None:

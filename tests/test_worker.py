@@ -116,7 +116,8 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares) and shares[-1] == 1
     assert told[-1]["trained"]["too_long"] == 0
-    assert told[-1]["trained"]["kept_percent"] == 100 * json.loads((folder / "kept.json").read_text())["share"]
+    share = json.loads((folder / "kept.json").read_text())["share"]
+    assert told[-1]["trained"]["kept_percent"] == round(100 * share)  # 100 times 0.57 is a little less than 57
     assert "Secret question" not in (folder / "worker.log").read_text()
 
 
