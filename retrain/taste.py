@@ -19,12 +19,15 @@ import numpy
 from numpy.typing import NDArray
 
 from assistant.prompt import ChatMessage
-from retrain.manner import TRAITS, traits, wording
+from feedback.claims import Kind
+from retrain.manner import LONGER, SHORTER, TRAITS, Reading, traits, wording
 
 Floats = NDArray[numpy.float64]
 
-MANNER, WORDS, MEANING = 0.5, 0.3, 1.0
-"""Standard deviations of the prior of a weight: of a trait, a single word, a place of an embedding."""
+MANNER, WORDS, MEANING, LENGTH = 0.5, 0.3, 1.0, 1.0
+"""Standard deviations of the prior of a weight: of a trait, a single word, a place of an embedding, and of how many
+doublings a reply is from the usual length of those that people like. Ratings seldom show what is too short where most
+replies are too long, but corrections and liked replies show what is right."""
 LEVEL = 5.0
 """That of the level from which on a reply gets a thumb up."""
 THUMB = 0.5
@@ -38,6 +41,8 @@ STEPS = 40
 SURE = 1.96
 """Standard deviations to either side within which 95% lie."""
 CHOSEN_WORDS = ("choose words that people like better", "choose words that people like less")
+NAMED = (*((trait.more, trait.less) for trait in TRAITS), (LONGER, SHORTER))
+"""How people say that answers have more or less of the first places of what is looked at."""
 
 
 class Embedding(Protocol):
@@ -84,7 +89,7 @@ class Taste:
 
         Without an embedding, manner and words must do. The same rows give the same taste.
         """
-        look = _Look([reply for row in rows for reply in _replies(row)], embedding)
+        look = _Look(rows, embedding)
         seen = _Seen.of(rows, look)
         tried = [(strength, seen.foretold(strength)) for strength in STRENGTHS]
         strength, foretold = max(tried, key=lambda each: seen.likelihood(each[1]))
@@ -116,10 +121,10 @@ class Taste:
         parts = means * self._weights
         total: defaultdict[tuple[str, str], float] = defaultdict(float)
         way: dict[tuple[str, str], float] = {}
-        for trait, mean, part in zip(TRAITS, means, parts, strict=False):
-            total[trait.more, trait.less] += float(part)
-            way.setdefault((trait.more, trait.less), float(mean))
-        total[CHOSEN_WORDS] = way[CHOSEN_WORDS] = float(parts[len(TRAITS) :].sum())
+        for both, mean, part in zip(NAMED, means, parts, strict=False):
+            total[both] += float(part)
+            way.setdefault(both, float(mean))
+        total[CHOSEN_WORDS] = way[CHOSEN_WORDS] = float(parts[len(NAMED) :].sum())
         found = [(both[0] if way[both] > 0 else both[1], gain) for both, gain in total.items()]
         return sorted(found, key=lambda each: -each[1])
 
@@ -139,10 +144,16 @@ def _replies(row: Mapping[str, Any]) -> list[_Reply]:
     return [(row["prompt"], row["chosen"][-1]["content"]), (other, row["rejected"][-1]["content"])]
 
 
+def _is_liked(row: Mapping[str, Any]) -> bool:
+    """Whether people wrote a reply, or liked it, and did not only like another less."""
+    return bool(row["label"]) if "completion" in row else row.get("kind") == Kind.correction
+
+
 class _Look:
     """What is looked at in a reply, as numbers that are scaled by how much is expected of them."""
 
-    def __init__(self, replies: Sequence[_Reply], embedding: Embedding | None) -> None:
+    def __init__(self, rows: Sequence[Mapping[str, Any]], embedding: Embedding | None) -> None:
+        replies = [reply for row in rows for reply in _replies(row)]
         asked: defaultdict[str, set[str]] = defaultdict(set)
         for prompt, text in replies:
             for word in wording(text):
@@ -150,14 +161,18 @@ class _Look:
         known = sorted(word for word, questions in asked.items() if len(questions) >= KNOWN_FROM)
         self._places = {word: place for place, word in enumerate(known)}
         self._embedding = embedding
+        liked = [Reading(*_replies(row)[0]).length for row in rows if _is_liked(row)]
+        self._usual = float(numpy.median(liked)) if len(liked) >= KNOWN_FROM else None
 
     def at(self, replies: Sequence[_Reply]) -> Floats:
         """A row for each reply."""
         manner = numpy.array([traits(*reply) for reply in replies], dtype=numpy.float64).reshape(-1, len(TRAITS))
+        lengths = numpy.array([Reading(*reply).length for reply in replies]).reshape(-1, 1)
         words = numpy.zeros((len(replies), len(self._places)))
         for row, (_, text) in zip(words, replies, strict=True):
             row[[self._places[word] for word in wording(text) if word in self._places]] = 1.0
-        parts = [MANNER * manner, WORDS * words]
+        beside = -LENGTH * abs(lengths - self._usual) if self._usual is not None else 0.0 * lengths
+        parts = [MANNER * manner, beside, WORDS * words]
         if self._embedding is not None:
             parts.append(MEANING * _embedded([text for _, text in replies], self._embedding))
         return numpy.concatenate(parts, axis=1)
