@@ -7,7 +7,9 @@ become is told by what it writes, as the gate does, but to prompts of its own.
 
 import logging
 import math
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -27,6 +29,7 @@ EVERYDAY = 128
 """Everyday prompts that are answered; with 64, chance moved the figure by 0.04 either way."""
 SEED = 1
 """Of which ones those are."""
+HALF = "half"
 
 
 def fluent_share(
@@ -43,7 +46,9 @@ def fluent_share(
     """The share of an update that keeps its replies within about `drift` times as surprising as before.
 
     How surprising they are is the mean negative log-likelihood of a token under the base model, which is also the
-    `start` where there is none. What it gains grows with the square of the share, as KL does near its reference.
+    `start` where there is none. Of an update that is too strange, half is tried as well, and a parabola goes through
+    the three: near the start it grows with the square of the share, as KL does, but some updates begin by making
+    replies plainer.
     """
     probes = everyday_probes(engine, model=model, system=system, number=EVERYDAY, seed=SEED, others=())
     sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=MAX_NEW_TOKENS)
@@ -56,11 +61,29 @@ def fluent_share(
         found = log_likelihoods(base, [probe.ids for probe in probes], replies)
         return -sum(map(sum, found)) / max(1, sum(map(len, found)))
 
-    ratio = surprise(adapter) / max(surprise(start), 1e-6)
-    log.info("To the base model replies are %.3f times as surprising as before", ratio)
-    if ratio <= drift:
+    before = max(surprise(start), 1e-6)
+    whole = surprise(adapter) / before
+    log.info("To the base model replies are %.3f times as surprising as before", whole)
+    if whole <= drift:
         return 1.0
-    return max(LEAST, round(math.sqrt((drift - 1) / (ratio - 1)), 2))
+    with TemporaryDirectory(dir=adapter.parent) as folder:
+        other = Path(folder) / HALF
+        shutil.copytree(adapter, other)
+        take_back(other, start, share=0.5)
+        adapters.name_weights(other, id=HALF, parent=None, model=model, model_name=model, run=HALF)
+        half = surprise(other) / before
+    log.info("Half of the update makes them %.3f times as surprising", half)
+    return max(LEAST, round(share_within(drift - 1, half=half - 1, whole=whole - 1), 2))
+
+
+def share_within(limit: float, *, half: float, whole: float) -> float:
+    """The share at which a parabola through nothing, half and the whole of an update reaches a limit below the whole.
+
+    All are excesses over what was before; `limit` is not negative.
+    """
+    bend = 2 * whole - 4 * half
+    slope = whole - bend
+    return 2 * limit / max(slope + math.sqrt(slope**2 + 4 * bend * limit), 1e-9)
 
 
 def take_back(adapter: Path, start: Path | None, *, share: float) -> None:

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from assistant.adapters import WEIGHTS, name_weights
 from assistant.batching import BatchingEngine
-from retrain.interpolation import LEAST, fluent_share, take_back
+from retrain.interpolation import LEAST, fluent_share, share_within, take_back
 from tests.tiny import save_tiny, save_tiny_adapter
 
 
@@ -71,3 +71,14 @@ def test_the_stranger_a_model_has_become_the_less_is_left(adapter: Callable[[str
     take_back(less, None, share=LEAST)
     name_weights(less, id="less", parent=None, model=base, model_name="tiny", run="run")
     assert share_of(less, None, base, drift=1.02) == 1.0
+
+
+@pytest.mark.parametrize(
+    ("slope", "bend", "limit", "share"),
+    [(0.0, 0.1, 0.025, 0.5), (0.1, 0.0, 0.025, 0.25), (-0.3, 0.5, 0.05, 0.736), (0.2, -0.1, 0.05, 0.293)],
+)
+def test_the_share_is_where_a_parabola_through_half_and_all_meets_the_limit(
+    slope: float, bend: float, limit: float, share: float
+) -> None:
+    found = share_within(limit, half=slope / 2 + bend / 4, whole=slope + bend)
+    assert found == pytest.approx(share, abs=0.001) and slope * found + bend * found**2 == pytest.approx(limit)
