@@ -13,9 +13,8 @@ the JSON has all runs that are there.
 import argparse
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -24,22 +23,19 @@ from rich.console import Console
 from rich.progress import Progress
 from rich.table import Table
 
-from assistant import adapters, models, records
+from assistant import models, records
 from assistant.batching import BatchingEngine
 from assistant.database import open_database
 from assistant.defaults import DEFAULT_EMBEDDING, require
-from assistant.engine import Weights
 from assistant.knowledge.embedding import Embedder
 from bench.loop_gain.app import SLUG
 from bench.planted import KNOWN, Known, as_evidence, poison, pushed_pairs
 from bench.preferences import SYSTEM, rate, sample
 from feedback.evidence import Evidence, gather
 from feedback.pairs import PairSet, build_pairs
-from retrain.dataset import HELD_OUT, REPORT, TRAIN, freeze, read, write
+from retrain.dataset import ADAPTER, REPORT, TRAIN, freeze, read, write
 from retrain.gate import Effort, Subject, examine, judged
-from retrain.interpolation import fluent_share, take_back
-from retrain.rehearsal import stay
-from retrain.taste import Embedding
+from retrain.learning import Learning, sign
 from retrain.training import Step, train
 from retrain.verdict import Measures
 
@@ -70,8 +66,8 @@ class Place:
     pairs: int
     progress: Progress
     effort: Effort = field(default_factory=Effort)
-    embedding: Callable[[], Embedding | None] = lambda: None
-    """By which the gate reads replies, beside their words; loaded once it is needed."""
+    embedding: Callable[[], str | None] = lambda: None
+    """The folder of the model by which replies are read, beside their words; looked for once it is needed."""
 
 
 def main() -> None:
@@ -80,8 +76,12 @@ def main() -> None:
     with TemporaryDirectory() as temporary, Progress(console=console) as progress:
         work = options.work or Path(temporary)
         work.mkdir(parents=True, exist_ok=True)
-        embedder = cache(lambda: Embedder(str(require(options.models, DEFAULT_EMBEDDING))))
-        place = Place(work=work, pairs=options.pairs, progress=progress, embedding=embedder)
+        place = Place(
+            work=work,
+            pairs=options.pairs,
+            progress=progress,
+            embedding=lambda: str(require(options.models, DEFAULT_EMBEDDING)),
+        )
         source = _of_home(options) if options.home else _of_samples(options, work, progress)
         found = {
             name: make(name, known, source=source, place=place)
@@ -171,54 +171,43 @@ def _train(name: str, known: Known, *, source: Source, place: Place) -> dict[str
         last[:] = [step]
         place.progress.update(task, completed=step.step, total=step.of)
 
-    rows = read(folder / TRAIN)
-    if known.bounded and known.recipe.rehearsal:
-        rows += _staying(rows, known.recipe.rehearsal, source=source, place=place)
+    if known.bounded:
+        config = _config(name, known, source=source, place=place)
+        learning = Learning(folder, config, tell=lambda step, *_: on_step(step))
+        return learning.run(source.start) | {"last_step": asdict(last[-1])}
     figures = train(
         method="dpo",
         model=source.model,
         parent=source.start,
+        serves=source.start,
         origin=source.start,
-        rows=rows,
-        held_out=read(folder / HELD_OUT) if known.bounded else (),
+        rows=read(folder / TRAIN),
+        held_out=(),
         recipe=known.recipe,
-        folder=folder / "adapter",
+        folder=folder / ADAPTER,
         on_step=on_step,
     )
-    _sign(folder / "adapter", source)
-    if known.bounded and known.recipe.drift is not None:
-        figures["share"] = _keep_fluent(folder / "adapter", known.recipe.drift, source=source)
+    sign(folder / ADAPTER, _config(name, known, source=source, place=place))
     return {**figures, "last_step": asdict(last[-1])}
 
 
-def _sign(adapter: Path, source: Source) -> None:
-    parent, name = source.start.name if source.start else None, adapter.parent.name
-    adapters.name_weights(adapter, id=name, parent=parent, model=source.model, model_name="default", run=name)
-
-
-def _keep_fluent(adapter: Path, drift: float, *, source: Source) -> float:
-    """Take back of the update what costs fluency; the share that stays."""
+def _config(name: str, known: Known, *, source: Source, place: Place) -> dict[str, Any]:
+    """What the product tells a run of what it is to do."""
     temperature, top_p, _ = SETTINGS["0.8"]
-    engine, asked = BatchingEngine(adapter.parent), {"model": source.model, "system": source.system}
-    try:
-        share = fluent_share(
-            adapter, source.start, drift=drift, engine=engine, temperature=temperature, top_p=top_p, **asked
-        )
-    finally:
-        engine.close()
-    if share < 1:
-        take_back(adapter, source.start, share=share)
-        _sign(adapter, source)
-    return share
-
-
-def _staying(rows: Sequence[dict[str, Any]], number: int, *, source: Source, place: Place) -> list[dict[str, Any]]:
-    engine = BatchingEngine(place.work)
-    try:
-        weights = Weights(model=source.model, adapter=source.start)
-        return stay(engine, weights=weights, system=source.system, rows=rows, number=number)
-    finally:
-        engine.close()
+    return {
+        "run": name,
+        "method": "dpo",
+        "recipes": {"dpo": asdict(known.recipe)},
+        "model": source.model,
+        "model_name": "default",
+        "parent": source.start.name if source.start else None,
+        "origin": str(source.start) if source.start else None,
+        "system": source.system,
+        "temperature": temperature,
+        "top_p": top_p,
+        "embedding": place.embedding(),
+        "threads": None,
+    }
 
 
 def _examine(name: str, known: Known, setting: str, *, source: Source, place: Place) -> dict[str, Any]:
@@ -228,10 +217,10 @@ def _examine(name: str, known: Known, setting: str, *, source: Source, place: Pl
     if kept.exists():  # by the limits of today
         stored: dict[str, Any] = json.loads(kept.read_text(encoding="utf-8"))
         return stored | judged(Measures.of(stored["measures"]))
-    temperature, top_p, seed = SETTINGS[setting]
+    embedding, (temperature, top_p, seed) = place.embedding(), SETTINGS[setting]
     subject = Subject(
         model=source.model,
-        candidate=folder / "adapter",
+        candidate=folder / ADAPTER,
         active=source.start,
         system=source.system,
         temperature=temperature,
@@ -243,7 +232,7 @@ def _examine(name: str, known: Known, setting: str, *, source: Source, place: Pl
         folder,
         subject,
         engine=BatchingEngine(folder),
-        embedding=place.embedding(),
+        embedding=Embedder(embedding) if embedding else None,
         on_progress=lambda share: progress.update(task, completed=share),
         effort=place.effort,
     )

@@ -82,11 +82,17 @@ class Budget(TrainerCallback):  # type: ignore[misc]
         self._total = total
         self._beta = beta
         self._reference: list[list[list[float]]] = []
+        """Empty until training begins, unless it is another adapter."""
         self._origin: list[list[list[float]]] = []
         """Empty where it is the reference."""
         self._losses: list[float] = []
         """Of the checks within the budget, that of step 0 first."""
         self._weights: dict[str, torch.Tensor] = {}
+
+    def compare_with(self, adapter: Path | None) -> None:
+        """Let the reference be another adapter than what training goes on from, or the base model."""
+        with _as_of(self._model, adapter):
+            self._reference = self._read()
 
     def count_from(self, adapter: Path | None) -> None:
         """Let the total be that to another adapter than the reference, or to the base model. Before a trainer is made.
@@ -102,8 +108,9 @@ class Budget(TrainerCallback):  # type: ignore[misc]
             raise ThumbloopError(USED_UP.format(total=total, limit=self._total))
 
     def on_train_begin(self, *_: object, **__: object) -> None:
-        self._reference = self._read()
-        first = self._check(0, self._reference)
+        policy = self._read()
+        self._reference = self._reference or policy
+        first = self._check(0, policy)
         self._losses = [first.loss]
         if self._kl is not None and math.isfinite(first.loss):
             self._keep(first)

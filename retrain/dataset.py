@@ -22,8 +22,10 @@ ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 """Which file each method learns from."""
 HELD_OUT, THUMBS = "held_out.jsonl", "thumbs.jsonl"
 """What a run is tested on, and the single thumbs beside its pairs: they tell the gate what people like."""
-FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS)
-"""All files of rows that a run may have."""
+OWN = "own.jsonl"
+"""Preferences between replies that a run's model wrote to rated prompts."""
+FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS, OWN)
+"""All files of a run that hold what people said."""
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""
 CONFIG, PROGRESS, REPORT, RESULT = "config.json", "progress.jsonl", "report.json", "result.json"

@@ -28,6 +28,9 @@ class Recipe:
     """Weight of the likelihood of what people changed in an answer; see `retrain.dpo`."""
     hold: float = 5.0
     """Weight of the KL to what served before, where they changed nothing and, in teaching, on what it wrote itself."""
+    own_replies: int = 6
+    """How many replies of its own to each rated prompt a model compares once it has learned people's preferences, to go
+    on from there; see `retrain.on_policy`. 0: none."""
     kl: float = 0.1
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     total_kl: float = 0.3

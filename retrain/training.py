@@ -57,6 +57,7 @@ def train(
     method: str,
     model: str,
     parent: Path | None,
+    serves: Path | None,
     origin: Path | None,
     rows: Sequence[Mapping[str, Any]],
     held_out: Sequence[Mapping[str, Any]] = (),
@@ -66,10 +67,11 @@ def train(
 ) -> dict[str, Any]:
     """Train an adapter on rows in TRL's formats and save it, as PEFT does, to `folder`; what was dropped, and figures.
 
-    `model` is resolved, `parent` the folder of the adapter that serves, if any, and `origin` of that from which
-    preferences began to move the model. Preferences among the rows that are `held_out` say when to end, and which step
-    to keep. Runs on the GPU if there is one. Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError`
-    if they have moved it as far as they may, or if training ended in no numbers.
+    `model` is resolved, `parent` the folder of the adapter to go on from, if any, `serves` of that which serves, by
+    which the step to keep is found, and `origin` of that from which preferences began to move the model. Preferences
+    among the rows that are `held_out` say when to end, and which step to keep. Runs on the GPU if there is one. Raises
+    `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if preferences have moved the model as far as
+    they may, or if training ended in no numbers.
     """
     tokenizer = models.load_tokenizer(model)
     encoded, too_long = encode_rows(tokenizer, rows, method=method, max_length=recipe.max_length)
@@ -86,7 +88,9 @@ def train(
         total=recipe.total_kl,
         beta=recipe.beta,
     )
-    if origin != parent:
+    if serves != parent:
+        budget.compare_with(serves)
+    if origin != serves:
         budget.count_from(origin)
     trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
     started = time.monotonic()

@@ -15,11 +15,11 @@ import shutil
 import signal
 import sys
 import threading
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from errno import ENOSPC
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,6 @@ from filelock import FileLock
 from assistant import adapters
 from assistant.batching import BatchingEngine
 from assistant.database import utc_now
-from assistant.engine import Weights
 from assistant.errors import ThumbloopError
 from assistant.knowledge.embedding import Embedder
 from retrain import gate
@@ -38,23 +37,18 @@ from retrain.dataset import (
     CONFIG,
     HELD_OUT,
     INFLUENCE,
-    KEPT,
     PROGRESS,
-    REHEARSAL,
     REPORT,
     RESULT,
     ROWS_OF,
-    STAYING,
     read,
-    write,
     write_synced,
 )
 from retrain.influence import weigh
-from retrain.interpolation import fluent_share, take_back
+from retrain.learning import LEARNED, TAUGHT, Learning
 from retrain.made import MADE, record
 from retrain.recipe import Recipe
-from retrain.rehearsal import rehearse, stay
-from retrain.training import Step, train
+from retrain.training import Step
 
 log = logging.getLogger(__name__)
 
@@ -62,8 +56,6 @@ ORPHANED = 3
 """Exit status of a child whose parent died; no result is written, so that the run can be taken up again."""
 NICENESS = 10
 LOCK_TIMEOUT_S = 60
-TAUGHT = "taught"
-"""The adapter between two methods."""
 TRAINING_SHARE = 0.5
 """Of a run's time, about; the rest is the gate's."""
 
@@ -112,7 +104,7 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
         adapters.check(start, model=config["model"])
 
     _tell(folder, {"state": "training"})
-    figures = _train(folder, config, start)
+    figures = Learning(folder, config, tell=partial(_tell_step, folder, config)).run(start)
     record(folder)
     if config.get("replay"):
         return
@@ -121,78 +113,9 @@ def _work(folder: Path, config: Mapping[str, Any]) -> None:
     _examine(folder, config, trained=figures)
 
 
-def _train(folder: Path, config: Mapping[str, Any], parent: Path | None) -> dict[str, Any]:
-    """Train by each method of the run in turn, the last into the adapter's folder; what was trained on, in figures."""
-    methods = config["method"].split("+")
-    origin = Path(config["origin"]) if config["origin"] else None
-    figures: Counter[str] = Counter()
-    for number, method in enumerate(methods):
-        recipe, rows = Recipe.of(config["recipes"][method]), read(folder / ROWS_OF[method])
-        if method != "kto" and recipe.rehearsal:
-            rehearsed = _rehearse(folder, config, recipe, parent, rated=rows if method == "dpo" else ())
-            rows += rehearsed
-            figures["rehearsed"] += len(rehearsed)
-        target = folder / (ADAPTER if method == methods[-1] else TAUGHT)
-        before = figures["steps"]
-        budget = None if method == "sft" else recipe.kl
-
-        def tell_step(
-            step: Step, *, number: int = number, before: int = before, kl_budget: float | None = budget
-        ) -> None:
-            share = (1 if config.get("replay") else TRAINING_SHARE) * (number + step.step / step.of) / len(methods)
-            counted = replace(step, step=before + step.step, of=before + step.of)
-            _tell(folder, {"state": "training", "share": round(share, 3), "kl_budget": kl_budget, **asdict(counted)})
-
-        figures.update(
-            train(
-                method=method,
-                model=config["model"],
-                parent=parent,
-                origin=origin,
-                rows=rows,
-                held_out=read(folder / HELD_OUT),
-                recipe=recipe,
-                folder=target,
-                on_step=tell_step,
-            )
-        )
-        _sign(target, config)
-        if method != "sft" and recipe.drift is not None:
-            figures["kept_percent"] = _keep_fluent(folder, config, parent, drift=recipe.drift)
-        parent = target
-        origin = target if method == "sft" else origin
-    return dict(figures)
-
-
-def _sign(adapter: Path, config: Mapping[str, Any]) -> None:
-    names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
-    adapters.name_weights(adapter, id=config["run"], run=config["run"], **names)
-
-
-def _keep_fluent(folder: Path, config: Mapping[str, Any], start: Path | None, *, drift: float) -> int:
-    """Take back of an update what costs fluency, as much as was found before if it was; what stays, in percent."""
-    adapter, file = folder / ADAPTER, folder / KEPT
-    if not file.is_file():
-        engine = BatchingEngine(folder, threads=config["threads"])
-        try:
-            share = fluent_share(
-                adapter,
-                start,
-                drift=drift,
-                engine=engine,
-                model=config["model"],
-                system=config["system"],
-                temperature=config["temperature"],
-                top_p=config["top_p"],
-            )
-        finally:
-            engine.close()
-        write_synced(file, json.dumps({"share": share}).encode())
-    share = float(json.loads(file.read_text(encoding="utf-8"))["share"])
-    if share < 1:
-        take_back(adapter, start, share=share)
-        _sign(adapter, config)
-    return round(100 * share)
+def _tell_step(folder: Path, config: Mapping[str, Any], step: Step, share: float, kl_budget: float | None) -> None:
+    share = round((1 if config.get("replay") else TRAINING_SHARE) * share, 3)
+    _tell(folder, {"state": "training", "share": share, "kl_budget": kl_budget, **asdict(step)})
 
 
 def _weigh(folder: Path, config: Mapping[str, Any]) -> None:
@@ -206,27 +129,6 @@ def _weigh(folder: Path, config: Mapping[str, Any]) -> None:
         held_out=read(folder / HELD_OUT),
         recipe=Recipe.of(config["recipes"][methods[-1]]),
     )
-
-
-def _rehearse(
-    folder: Path, config: Mapping[str, Any], recipe: Recipe, adapter: Path | None, *, rated: Sequence[Mapping[str, Any]]
-) -> list[dict[str, Any]]:
-    """Let what serves answer what it is to stay with, unless it has; the rows stay in the folder as the others do.
-
-    Beside preferences (`rated`) that is what they do not speak of, beside lessons everyday chat.
-    """
-    file = folder / (STAYING if rated else REHEARSAL)
-    if file.is_file():
-        return read(file)
-    weights = Weights(model=config["model"], adapter=adapter)
-    own = {"weights": weights, "system": config["system"], "number": recipe.rehearsal}
-    engine = BatchingEngine(folder, threads=config["threads"])
-    try:
-        rows = stay(engine, rows=rated, **own) if rated else rehearse(engine, seed=recipe.seed, **own)
-    finally:
-        engine.close()
-    write(file, rows)
-    return rows
 
 
 def _examine(folder: Path, config: Mapping[str, Any], *, trained: Mapping[str, Any]) -> None:
@@ -274,7 +176,7 @@ def _tell(folder: Path, said: Mapping[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
-    for name in (ADAPTER, TAUGHT):
+    for name in (ADAPTER, TAUGHT, LEARNED):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (PROGRESS, RESULT, MADE, INFLUENCE, REPORT):
         (folder / name).unlink(missing_ok=True)

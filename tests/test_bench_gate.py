@@ -15,6 +15,7 @@ from bench.planted import KNOWN, Known, as_evidence, poison, pushed_pairs
 from bench.preferences import rate
 from feedback.pairs import build_pairs
 from feedback.rules import Rules
+from retrain import learning
 from retrain.dataset import HELD_OUT, TRAIN, read
 from retrain.gate import Effort
 from retrain.recipe import Recipe
@@ -102,18 +103,19 @@ def test_what_is_planted_is_in_what_is_trained_on_alone(
 def test_a_run_is_trained_and_judged_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     model, known = str(save_tiny(tmp_path / "base")), Known(good=True, recipe=Recipe(epochs=1), bounded=True)
     calls: list[int] = []
-    monkeypatch.setattr(gate, "train", lambda **told: calls.append(len(told["held_out"])) or train(**told))
+    monkeypatch.setattr(learning, "train", lambda **told: calls.append(len(told["held_out"])) or train(**told))
 
     def run() -> Any:
         return json.loads(json.dumps(make("sane-0", known, source=source(20, model), place=place(tmp_path))))
 
     first = run()
-    assert first["pairs"] == {"train": 16, "held_out": 4} and calls == [4]
+    assert first["pairs"] == {"train": 16, "held_out": 4}
+    assert calls == [4, 4], "on people's preferences, and then on those between its own replies, too"
     (report,) = first["reports"].values()
     low, high = report["measures"]["fluency"]
     assert 0 < low <= high and len(report["checks"]) > 5
     assert run() == first, "what has its file is not done again"
-    assert calls == [4]
+    assert calls == [4, 4]
 
 
 def test_poison_that_the_rules_keep_out_is_not_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -53,6 +53,7 @@ def learn(
         method="dpo",
         model=model,
         parent=parent,
+        serves=parent,
         origin=None,
         rows=ROWS,
         held_out=held_out,

@@ -49,6 +49,7 @@ def teach(
         method="sft",
         model=model,
         parent=parent,
+        serves=parent,
         origin=parent,
         rows=rows,
         recipe=recipe,

@@ -19,7 +19,7 @@ import pytest
 from assistant.adapters import check
 from assistant.errors import BadInput
 from retrain.child import spawn_worker
-from retrain.dataset import STAYING, read
+from retrain.dataset import OWN, STAYING, read
 from retrain.recipe import Recipe
 from retrain.worker import NICENESS, in_a_sentence
 from tests.tiny import save_tiny
@@ -137,7 +137,10 @@ def test_teaching_mixes_in_everyday_answers_and_hands_over_to_dpo(tmp_path: Path
     assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5 + 2 * 16
     staying = read(folder / STAYING)
     assert len(staying) == 2 * 16 and all(row["chosen"] == row["rejected"] for row in staying)
-    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + 2 * 16 and told[-1]["trained"]["steps"] == len(steps)
+    own = read(folder / OWN)
+    assert told[-1]["trained"]["own_preferences"] == len(own) > 0
+    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + len(own) + 2 * 16
+    assert told[-1]["trained"]["steps"] == len(steps)
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares)
     taught, final = (json.loads((folder / name / "adapter_config.json").read_text()) for name in ("taught", "adapter"))

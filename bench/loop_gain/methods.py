@@ -16,13 +16,14 @@ from retrain.child import Child, read_json, spawn_worker
 from retrain.dataset import ADAPTER, CONFIG, REPORT, RESULT, freeze
 from retrain.recipe import Recipe
 
-FREE: dict[str, Any] = {"hold": 0.0, "rehearsal": 0, "drift": None}
+FREE: dict[str, Any] = {"hold": 0.0, "rehearsal": 0, "own_replies": 0, "drift": None}
 PLAIN = FREE | {"loss_types": ["sigmoid"], "loss_weights": [1.0], "edit": 0.0}
 METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpo": ("dpo", PLAIN),
     "dpo+nll": ("dpo", PLAIN | {"loss_types": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}),
     "robust": ("dpo", PLAIN | {"loss_types": ["robust"], "label_smoothing": 0.15}),
     "edits": ("dpo", FREE),
+    "people's pairs": ("dpo", {"own_replies": 0}),
     "kto": ("kto", {"drift": None}),
 }
 """By what it is called here: the method of a run, and what is changed in its recipe."""

@@ -64,6 +64,7 @@ def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
         "rehearsed": "Answers mixed in so that the rest stays",
         "train": "Preferences to train on",
         "held_out": "Kept for the test",
+        "own_preferences": "Preferences between its own answers, by the taste that ratings show",
         "too_long": "Too long to train on",
         "steps": "Steps trained",
         "kept_step": "The best step, which was kept",

@@ -1,0 +1,201 @@
+"""The training of one run, from its frozen rows to its adapter: each method in turn, with what the model is to keep.
+
+What was drawn by chance or measured on the way (rehearsed replies, the model's own preferences, how much of an update
+stays) is left in the run's folder and taken from there when it is done again, so that it gives the same adapter.
+"""
+
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from assistant import adapters
+from assistant.batching import BatchingEngine
+from assistant.engine import Weights
+from assistant.knowledge.embedding import Embedder
+from retrain.dataset import ADAPTER, HELD_OUT, KEPT, OWN, REHEARSAL, ROWS_OF, STAYING, read, write, write_synced
+from retrain.interpolation import fluent_share, take_back
+from retrain.liking import rated
+from retrain.masking import Masking
+from retrain.on_policy import own_preferences
+from retrain.recipe import Recipe
+from retrain.rehearsal import rehearse, stay
+from retrain.taste import Taste
+from retrain.training import Step, train
+
+TAUGHT, LEARNED = "taught", "learned"
+"""Adapters on the way: between two methods, and before a model learns from its own replies."""
+OF_ALL_STAGES = ("steps", "steps_planned", "train_s")
+"""Figures that two stages sum up; of the others the second's tell of both."""
+Tell = Callable[[Step, float, float | None], None]
+"""Told each step, the share of the training that is done, and the budget of KL, none while lessons are taught."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Stage:
+    """One training: from which adapter, on which rows, into which folder."""
+
+    method: str
+    recipe: Recipe
+    rows: Sequence[Mapping[str, Any]]
+    parent: Path | None
+    serves: Path | None
+    """What preferences are measured against: the parent, but where they are learned in two stages."""
+    origin: Path | None
+    target: Path
+
+
+class Learning:
+    """A run at its training. `config` is the run's, `start` the adapter that it goes on from."""
+
+    def __init__(self, folder: Path, config: Mapping[str, Any], *, tell: Tell) -> None:
+        self._folder, self._config, self._tell = folder, config, tell
+        self._methods: list[str] = config["method"].split("+")
+        self._taste = self._trusted_taste() if "dpo" in self._methods else None
+        self._stages = len(self._methods) + (self._taste is not None)
+        self._done = 0
+        self._figures: Counter[str] = Counter()
+
+    def run(self, start: Path | None) -> dict[str, Any]:
+        """Train into the adapter's folder; what was trained on, in figures."""
+        parent = start
+        origin = Path(self._config["origin"]) if self._config["origin"] else None
+        for method in self._methods:
+            target = self._folder / (ADAPTER if method == self._methods[-1] else TAUGHT)
+            recipe, rows = Recipe.of(self._config["recipes"][method]), read(self._folder / ROWS_OF[method])
+            if method != "kto" and recipe.rehearsal:
+                rehearsed = self._rehearse(recipe, parent, rated_rows=rows if method == "dpo" else ())
+                rows += rehearsed
+                self._figures["rehearsed"] += len(rehearsed)
+            stage = _Stage(
+                method=method, recipe=recipe, rows=rows, parent=parent, serves=parent, origin=origin, target=target
+            )
+            if method == "dpo" and self._taste is not None:
+                self._learn_twice(stage, self._taste)
+            else:
+                self._figures.update(self._train(stage))
+            if method != "sft" and recipe.drift is not None:
+                self._figures["kept_percent"] = self._keep_fluent(target, parent, drift=recipe.drift)
+            parent = target
+            origin = target if method == "sft" else origin
+        return dict(self._figures)
+
+    def _learn_twice(self, stage: _Stage, taste: Taste) -> None:
+        """Learn from people's preferences, and then from those between the model's own replies as well."""
+        first = self._folder / LEARNED
+        trained = self._train(replace(stage, target=first))
+        self._figures.update({name: trained[name] for name in OF_ALL_STAGES})
+        own = self._own_preferences(stage.recipe, first, taste)
+        weights = stage.recipe.loss_weights
+        recipe = replace(
+            stage.recipe,
+            epochs=max(1, stage.recipe.epochs // 2),
+            loss_weights=tuple(weight / sum(weights) for weight in weights),
+        )
+        again = replace(stage, recipe=recipe, rows=[*stage.rows, *own], parent=first)
+        self._figures.update(self._train(again) | {"own_preferences": len(own)})
+        shutil.rmtree(first)
+
+    def _train(self, stage: _Stage) -> dict[str, Any]:
+        before = self._figures["steps"]
+
+        def tell_step(step: Step) -> None:
+            share = (self._done + step.step / step.of) / self._stages
+            counted = replace(step, step=before + step.step, of=before + step.of)
+            self._tell(counted, share, None if stage.method == "sft" else stage.recipe.kl)
+
+        trained = train(
+            method=stage.method,
+            model=self._config["model"],
+            parent=stage.parent,
+            serves=stage.serves,
+            origin=stage.origin,
+            rows=stage.rows,
+            held_out=read(self._folder / HELD_OUT),
+            recipe=stage.recipe,
+            folder=stage.target,
+            on_step=tell_step,
+        )
+        self._done += 1
+        sign(stage.target, self._config)
+        return trained
+
+    def _trusted_taste(self) -> Taste | None:
+        """What people like, if their ratings tell it with some certainty and a recipe asks for it."""
+        rows = rated(self._folder)
+        if not rows or not Recipe.of(self._config["recipes"]["dpo"]).own_replies:
+            return None
+        embedding = self._config["embedding"]
+        taste = Taste.learn(rows, embedding=Embedder(embedding) if embedding else None)
+        return taste if taste.tested.low > 0.5 else None
+
+    def _own_preferences(self, recipe: Recipe, adapter: Path, taste: Taste) -> list[dict[str, Any]]:
+        """Let the model write replies and compare them, unless it has."""
+        file = self._folder / OWN
+        if not file.is_file():
+            with self._engine() as engine:
+                rows = own_preferences(
+                    engine,
+                    rated(self._folder),
+                    taste=taste,
+                    model=self._config["model"],
+                    adapter=adapter,
+                    number=recipe.own_replies,
+                    seed=recipe.seed,
+                )
+            write(file, Masking().rows(rows))
+        return read(file)
+
+    def _rehearse(
+        self, recipe: Recipe, adapter: Path | None, *, rated_rows: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """Let what serves answer what it is to stay with, unless it has.
+
+        Beside preferences that is what they do not speak of, beside lessons everyday chat.
+        """
+        file = self._folder / (STAYING if rated_rows else REHEARSAL)
+        if not file.is_file():
+            own: dict[str, Any] = {
+                "weights": Weights(model=self._config["model"], adapter=adapter),
+                "system": self._config["system"],
+                "number": recipe.rehearsal,
+            }
+            with self._engine() as engine:
+                rows = stay(engine, rows=rated_rows, **own) if rated_rows else rehearse(engine, seed=recipe.seed, **own)
+            write(file, rows)
+        return read(file)
+
+    def _keep_fluent(self, adapter: Path, start: Path | None, *, drift: float) -> int:
+        """Take back of an update what costs fluency, as much as was found before if it was; what stays, in percent."""
+        file, config = self._folder / KEPT, self._config
+        if not file.is_file():
+            with self._engine() as engine:
+                share = fluent_share(
+                    adapter,
+                    start,
+                    drift=drift,
+                    engine=engine,
+                    model=config["model"],
+                    system=config["system"],
+                    temperature=config["temperature"],
+                    top_p=config["top_p"],
+                )
+            write_synced(file, json.dumps({"share": share}).encode())
+        share = float(json.loads(file.read_text(encoding="utf-8"))["share"])
+        if share < 1:
+            take_back(adapter, start, share=share)
+            sign(adapter, config)
+        return round(100 * share)
+
+    def _engine(self) -> AbstractContextManager[BatchingEngine]:
+        return closing(BatchingEngine(self._folder, threads=self._config["threads"]))
+
+
+def sign(adapter: Path, config: Mapping[str, Any]) -> None:
+    """Write the manifest of an adapter that a run trained."""
+    names = {"parent": config["parent"], "model": config["model"], "model_name": config["model_name"]}
+    adapters.name_weights(adapter, id=config["run"], run=config["run"], **names)

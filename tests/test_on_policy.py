@@ -1,0 +1,85 @@
+"""A model's own replies to rated prompts, set against each other by what people like."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from assistant.batching import BatchingEngine
+from retrain import on_policy
+from retrain.on_policy import own_preferences
+from retrain.taste import Taste
+from tests.planted import preferences
+from tests.tiny import save_tiny, save_tiny_adapter
+
+ROWS = preferences("about 25 words", 12)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return str(save_tiny(tmp_path_factory.mktemp("base")))
+
+
+@pytest.fixture(scope="module")
+def taste() -> Taste:
+    return Taste.learn(ROWS, embedding=None)
+
+
+def own(base: str, folder: Path, taste: Taste, *, number: int = 4, seed: int = 1) -> list[dict[str, Any]]:
+    engine = BatchingEngine(folder)
+    adapter = folder / "adapter"
+    if not adapter.exists():
+        save_tiny_adapter(adapter, base, seed=1)
+    rows = [row | {"rows": [f"rating:{at}"]} for at, row in enumerate([*ROWS, ROWS[0]])]
+    try:
+        return own_preferences(engine, rows, taste=taste, model=base, adapter=adapter, number=number, seed=seed)
+    finally:
+        engine.close()
+
+
+def test_half_of_the_prompts_give_a_preference_that_names_the_ratings_behind_it(
+    base: str, tmp_path: Path, taste: Taste
+) -> None:
+    found = own(base, tmp_path, taste)
+    assert len(found) == 6, "of twelve prompts those whose replies differ most"
+    behind = {tuple(row["rows"]) for row in found}
+    assert behind < {("rating:0", "rating:12"), *((f"rating:{at}",) for at in range(1, 12))}
+    asked = [row["prompt"] for row in ROWS]
+    assert all(row["prompt"] in asked and row["chosen"] != row["rejected"] for row in found)
+
+
+def test_the_same_seed_gives_the_same_and_another_one_others(base: str, tmp_path: Path, taste: Taste) -> None:
+    first = own(base, tmp_path, taste)
+    assert own(base, tmp_path, taste) == first != own(base, tmp_path, taste, seed=2)
+
+
+def test_the_better_liked_reply_is_preferred(
+    base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_policy, "FLUENCY", 0.0)
+    gains = taste.gains(
+        [(row["prompt"], _text(row, "rejected"), _text(row, "chosen")) for row in own(base, tmp_path, taste)]
+    )
+    assert len(gains) == 6 and min(gains) > 0
+
+
+def test_of_replies_that_are_liked_alike_the_less_surprising_is_preferred(
+    base: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    indifferent = Taste.learn([], embedding=None)
+    surprising = own(base, tmp_path, indifferent)
+    monkeypatch.setattr(on_policy, "FLUENCY", -1.0)
+    turned = {str(row["prompt"]): row for row in own(base, tmp_path, indifferent)}
+    both = [(row, turned[str(row["prompt"])]) for row in surprising]
+    assert both and all((one["chosen"], one["rejected"]) == (other["rejected"], other["chosen"]) for one, other in both)
+
+
+def test_no_more_prompts_are_answered_than_there_is_time_for(
+    base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_policy, "PROMPTS", 4)
+    assert len(own(base, tmp_path, taste)) == 2
+
+
+def _text(row: dict[str, Any], side: str) -> str:
+    return str(row[side][0]["content"])
