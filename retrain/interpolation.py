@@ -1,13 +1,15 @@
-"""How much of an update stays: what makes a model strange is taken back in part, before the gate sees it.
+"""How much of an update stays: of one that costs too much, a part is taken back before the gate sees it.
 
 Between the weights that served and those that were trained lie models that keep most of what was learned at a fraction
-of the drift: the interpolation towards the start of WARP, https://arxiv.org/abs/2406.16768. How strange a model has
-become is told by what it writes, as the gate does, but to prompts of its own.
+of its cost: the interpolation towards the start of WARP, https://arxiv.org/abs/2406.16768. What an update costs is told
+by what the model writes, as the gate does, but to prompts of its own, and by how well it still foretells plain prose.
 """
 
 import logging
 import math
 import shutil
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -16,7 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from assistant import adapters
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import encode_text
+from assistant.prompt import encode_start, encode_text
 from retrain.rehearsal import MAX_NEW_TOKENS, everyday_probes
 from retrain.replies import write_replies
 from retrain.scoring import load_scorer, log_likelihoods
@@ -30,56 +32,86 @@ EVERYDAY = 128
 SEED = 1
 """Of which ones those are."""
 HALF = "half"
+PROSE = Path(__file__).with_name("unread.txt")
+"""Paragraphs that nothing is trained on; none is one that a benchmark reads."""
 
 
-def fluent_share(
+@dataclass(frozen=True, kw_only=True)
+class Cost:
+    """What an update costs beside what it teaches, each as a multiple of what it was before."""
+
+    replies: float
+    """How surprising to the base model, in nats a token, the replies to everyday prompts are."""
+    prose: float
+    """The perplexity of prose that no run reads."""
+
+
+def share_to_keep(
     adapter: Path,
     start: Path | None,
     *,
-    drift: float,
+    limits: Cost,
     engine: Engine,
     model: str,
     system: str,
     temperature: float,
     top_p: float,
 ) -> float:
-    """The share of an update that keeps its replies within about `drift` times as surprising as before.
+    """The share of an update that costs no more than the limits, about.
 
-    How surprising they are is the mean negative log-likelihood of a token under the base model, which is also the
-    `start` where there is none. Of an update that is too strange, half is tried as well, and a parabola goes through
-    the three: near the start it grows with the square of the share, as KL does, but some updates begin by making
-    replies plainer.
+    Of an update that costs too much, half is tried as well, and a parabola goes through the three: near the start a
+    cost grows with the square of the share, as KL does, but some updates begin by making replies plainer. Without a
+    `start`, an update is of the base model.
     """
     probes = everyday_probes(engine, model=model, system=system, number=EVERYDAY, seed=SEED, others=())
     sampling = Sampling(temperature=temperature, top_p=top_p, max_new_tokens=MAX_NEW_TOKENS)
     base, tokenizer = load_scorer(model, None), engine.tokenizer(model)
+    prose = [encode_text(tokenizer, text) for text in PROSE.read_text(encoding="utf-8").splitlines()]
 
-    def surprise(adapter: Path | None) -> float:
+    def measure(adapter: Path | None) -> tuple[float, float]:
         weights = Weights(model=model, adapter=adapter)
         written = write_replies(engine, probes, weights=weights, sampling=sampling, on_reply=lambda: None)
         replies = [encode_text(tokenizer, reply.text) for reply in written]
-        found = log_likelihoods(base, [probe.ids for probe in probes], replies)
-        return -sum(map(sum, found)) / max(1, sum(map(len, found)))
+        scorer = base if adapter is None else load_scorer(model, adapter)
+        return (
+            _nats(log_likelihoods(base, [probe.ids for probe in probes], replies)),
+            _nats(log_likelihoods(scorer, [encode_start(tokenizer)] * len(prose), prose)),
+        )
 
-    before = max(surprise(start), 1e-6)
-    whole = surprise(adapter) / before
-    log.info("To the base model replies are %.3f times as surprising as before", whole)
-    if whole <= drift:
+    surprise, before = measure(start)
+
+    def cost(adapter: Path, of: str) -> Cost:
+        replies, read = measure(adapter)
+        found = Cost(replies=replies / max(surprise, 1e-6), prose=math.exp(read - before))
+        log.info("%s of the update: surprise is %.3f times that of before, perplexity %.3f", of, *astuple(found))
+        return found
+
+    whole = cost(adapter, "All")
+    if whole.replies <= limits.replies and whole.prose <= limits.prose:
         return 1.0
     with TemporaryDirectory(dir=adapter.parent) as folder:
         other = Path(folder) / HALF
         shutil.copytree(adapter, other)
         take_back(other, start, share=0.5)
         adapters.name_weights(other, id=HALF, parent=None, model=model, model_name=model, run=HALF)
-        half = surprise(other) / before
-    log.info("Half of the update makes them %.3f times as surprising", half)
-    return max(LEAST, round(share_within(drift - 1, half=half - 1, whole=whole - 1), 2))
+        half = cost(other, "Half")
+    shares = [
+        share_within(limit - 1, half=part - 1, whole=full - 1)
+        for limit, part, full in zip(astuple(limits), astuple(half), astuple(whole), strict=True)
+        if full > limit
+    ]
+    return max(LEAST, round(min(shares), 2))
+
+
+def _nats(found: Sequence[Sequence[float]]) -> float:
+    """A token."""
+    return -sum(map(sum, found)) / max(1, sum(map(len, found)))
 
 
 def share_within(limit: float, *, half: float, whole: float) -> float:
     """The share at which a parabola through nothing, half and the whole of an update reaches a limit below the whole.
 
-    All are excesses over what was before; `limit` is not negative.
+    All are what is added to before; `limit` is not negative.
     """
     bend = 2 * whole - 4 * half
     slope = whole - bend

@@ -37,7 +37,9 @@ class Recipe:
     """The same, all rounds together: from what was last taught outright, or what the assistant began with."""
     drift: float | None = 1.025
     """How many times as surprising to the base model as before the replies of a model that learned preferences may be;
-    beyond that, the update is taken back in part (`retrain.interpolation`). None: they may be anything."""
+    beyond that, the update is taken back in part (`retrain.interpolation`). None: nothing is."""
+    perplexity: float = 1.015
+    """The same for the perplexity of plain prose."""
     rank: int = 16
     alpha: int = 32
     variant: str = "lora"

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from assistant.adapters import WEIGHTS, name_weights
 from assistant.batching import BatchingEngine
-from retrain.interpolation import LEAST, fluent_share, share_within, take_back
+from retrain.interpolation import LEAST, Cost, share_to_keep, share_within, take_back
 from tests.tiny import save_tiny, save_tiny_adapter
 
 
@@ -23,13 +23,13 @@ def adapter(tmp_path: Path, base: str) -> Callable[[str, int], Path]:
     return lambda name, seed: save_tiny_adapter(tmp_path / name, base, seed=seed)
 
 
-def share_of(adapter: Path, start: Path | None, base: str, *, drift: float) -> float:
+def share_of(adapter: Path, start: Path | None, base: str, *, drift: float = 99.0, prose: float = 99.0) -> float:
     engine = BatchingEngine(adapter.parent)
     try:
-        return fluent_share(
+        return share_to_keep(
             adapter,
             start,
-            drift=drift,
+            limits=Cost(replies=drift, prose=prose),
             engine=engine,
             model=base,
             system="You are brief.",
@@ -60,7 +60,11 @@ def test_of_a_fresh_adapter_a_share_of_what_it_adds_is_left(adapter: Callable[[s
 
 
 def test_an_update_that_costs_no_fluency_stays_whole(adapter: Callable[[str, int], Path], base: str) -> None:
-    assert share_of(adapter("same", 1), adapter("start", 1), base, drift=1.0) == 1.0
+    assert share_of(adapter("same", 1), adapter("start", 1), base, drift=1.0, prose=1.0) == 1.0
+
+
+def test_the_less_a_model_knows_of_plain_prose_the_less_is_left(adapter: Callable[[str, int], Path], base: str) -> None:
+    assert [share_of(adapter("strange", 2), None, base, prose=prose) for prose in (1.1, 1.0)] == [1.0, LEAST]
 
 
 def test_the_stranger_a_model_has_become_the_less_is_left(adapter: Callable[[str, int], Path], base: str) -> None:

@@ -68,7 +68,7 @@ def training(counts: Mapping[str, Any], trained: Mapping[str, Any]) -> str:
         "too_long": "Too long to train on",
         "steps": "Steps trained",
         "kept_step": "The best step, which was kept",
-        "kept_percent": "Percent of the change that stayed (the rest cost fluency)",
+        "kept_percent": "Percent of the change that stayed (the rest cost too much)",
     }
     known = {**counts, **trained}
     return figures([(label, str(known[name])) for name, label in names.items() if name in known])
