@@ -22,8 +22,8 @@ ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 """Which file each method learns from."""
 HELD_OUT, THUMBS = "held_out.jsonl", "thumbs.jsonl"
 """What a run is tested on, and the single thumbs beside its pairs: they tell the gate what people like."""
-OWN = "own.jsonl"
-"""Preferences between replies that a run's model wrote to rated prompts."""
+OWN, OWN_KIND = "own.jsonl", "own"
+"""Preferences between replies that a run's model wrote to rated prompts, and the `kind` of those rows."""
 FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS, OWN)
 """All files of a run that hold what people said."""
 EXAMPLE = "example:"

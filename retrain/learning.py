@@ -17,8 +17,20 @@ from assistant import adapters
 from assistant.batching import BatchingEngine
 from assistant.engine import Weights
 from assistant.knowledge.embedding import Embedder
-from retrain.dataset import ADAPTER, HELD_OUT, KEPT, OWN, REHEARSAL, ROWS_OF, STAYING, read, write, write_synced
-from retrain.interpolation import fluent_share, take_back
+from retrain.dataset import (
+    ADAPTER,
+    HELD_OUT,
+    HELD_OUT_SHARE,
+    KEPT,
+    OWN,
+    REHEARSAL,
+    ROWS_OF,
+    STAYING,
+    read,
+    write,
+    write_synced,
+)
+from retrain.interpolation import Cost, share_to_keep, take_back
 from retrain.liking import rated
 from retrain.masking import Masking
 from retrain.on_policy import own_preferences
@@ -79,7 +91,9 @@ class Learning:
             else:
                 self._figures.update(self._train(stage))
             if method != "sft" and recipe.drift is not None:
-                self._figures["kept_percent"] = self._keep_fluent(target, parent, drift=recipe.drift)
+                self._figures["kept_percent"] = self._keep_within(
+                    target, parent, Cost(replies=recipe.drift, prose=recipe.perplexity)
+                )
             parent = target
             origin = target if method == "sft" else origin
         return dict(self._figures)
@@ -96,11 +110,14 @@ class Learning:
             epochs=max(1, stage.recipe.epochs // 2),
             loss_weights=tuple(weight / sum(weights) for weight in weights),
         )
-        again = replace(stage, recipe=recipe, rows=[*stage.rows, *own], parent=first)
-        self._figures.update(self._train(again) | {"own_preferences": len(own)})
+        tests = own[:: round(1 / HELD_OUT_SHARE)]
+        rows = [*stage.rows, *(row for row in own if row not in tests)]
+        again = replace(stage, recipe=recipe, rows=rows, parent=first)
+        self._figures.update(self._train(again, tests) | {"own_preferences": len(own)})
         shutil.rmtree(first)
 
-    def _train(self, stage: _Stage) -> dict[str, Any]:
+    def _train(self, stage: _Stage, tests: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+        """Do a stage; what came of it. `tests` are held out beside those of the run."""
         before = self._figures["steps"]
 
         def tell_step(step: Step) -> None:
@@ -115,7 +132,7 @@ class Learning:
             serves=stage.serves,
             origin=stage.origin,
             rows=stage.rows,
-            held_out=read(self._folder / HELD_OUT),
+            held_out=[*read(self._folder / HELD_OUT), *tests],
             recipe=stage.recipe,
             folder=stage.target,
             on_step=tell_step,
@@ -169,15 +186,15 @@ class Learning:
             write(file, rows)
         return read(file)
 
-    def _keep_fluent(self, adapter: Path, start: Path | None, *, drift: float) -> int:
-        """Take back of an update what costs fluency, as much as was found before if it was; what stays, in percent."""
+    def _keep_within(self, adapter: Path, start: Path | None, limits: Cost) -> int:
+        """Take back of an update what costs too much, as much as was found before if it was; what stays, in percent."""
         file, config = self._folder / KEPT, self._config
         if not file.is_file():
             with self._engine() as engine:
-                share = fluent_share(
+                share = share_to_keep(
                     adapter,
                     start,
-                    drift=drift,
+                    limits=limits,
                     engine=engine,
                     model=config["model"],
                     system=config["system"],

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import ChatMessage, encode_messages, encode_text
+from retrain.dataset import OWN_KIND
 from retrain.rehearsal import TEMPERATURE
 from retrain.replies import Probe, Written, write_replies
 from retrain.scoring import load_scorer, log_likelihoods
@@ -91,4 +92,11 @@ def _best_and_worst(
 
 def _preference(prompt: list[ChatMessage], best: Written, worst: Written, ids: list[str]) -> dict[str, Any]:
     chosen, rejected = ([{"role": "assistant", "content": reply.text}] for reply in (best, worst))
-    return {"prompt": prompt, "chosen": chosen, "rejected": rejected, "finished": best.ended, "rows": ids}
+    return {
+        "prompt": prompt,
+        "chosen": chosen,
+        "rejected": rejected,
+        "finished": best.ended,
+        "kind": OWN_KIND,
+        "rows": ids,
+    }

@@ -24,7 +24,7 @@ from retrain.manner import LONGER, SHORTER, TRAITS, Reading, traits, wording
 
 Floats = NDArray[numpy.float64]
 
-MANNER, WORDS, MEANING, LENGTH = 0.5, 0.3, 1.0, 1.0
+MANNER, WORDS, MEANING, LENGTH = 0.5, 0.3, 1.0, 2.0
 """Standard deviations of the prior of a weight: of a trait, a single word, a place of an embedding, and of how many
 doublings a reply is from the usual length of those that people like. Ratings seldom show what is too short where most
 replies are too long, but corrections and liked replies show what is right."""

@@ -25,6 +25,7 @@ from assistant.prompt import encode_messages, encode_reply, encode_start, encode
 from feedback.claims import Kind
 from retrain.batches import by_length
 from retrain.budget import Budget, Check, Probe
+from retrain.dataset import OWN_KIND
 from retrain.dpo import PreferenceTrainer
 from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
@@ -146,14 +147,16 @@ def _rehearsed(encoded: Sequence[Mapping[str, Any]]) -> list[Probe]:
 def _preferred(
     tokenizer: PreTrainedTokenizerBase, held_out: Sequence[Mapping[str, Any]], recipe: Recipe
 ) -> list[Probe]:
-    """Held-out preferences that fit. People may have written the chosen reply; a rejected one is the model's own."""
+    """Held-out preferences that fit. People wrote what is chosen of corrections; of other pairs the reference wrote
+    both, but where `kind` says that the model in training did.
+    """
     probes = [
         Probe(
             prompts=tuple(
                 encode_messages(tokenizer, row.get(name, row["prompt"])) for name in ("prompt", "rejected_prompt")
             ),
             replies=tuple(encode_reply(tokenizer, row[name][-1]["content"]) for name in ("chosen", "rejected")),
-            own=(row.get("kind") != Kind.correction, True),
+            own=(row.get("kind") not in (Kind.correction, OWN_KIND), row.get("kind") != OWN_KIND),
         )
         for row in held_out
         if "rejected" in row

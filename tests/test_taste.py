@@ -101,3 +101,29 @@ def test_without_ratings_all_is_alike() -> None:
 )
 def test_it_is_trusted_only_where_chance_would_hardly_do_as_well(right: int, of: int, sure: bool) -> None:
     assert (Hits(of, right).low > 0.5) is sure
+
+
+def test_what_is_too_short_is_known_from_what_people_write_though_nothing_rated_was_too_short() -> None:
+    chance = Random(0)
+    words = "the a road rain boat harbour is was by near early late".split()
+
+    def text(number: int) -> str:
+        return " ".join(chance.choices(words, k=number)).capitalize() + "."
+
+    rows = [
+        {"prompt": prompt(n), "chosen": _said(text(25)), "rejected": _said(text(70)), "rows": [], "kind": "correction"}
+        for n in range(20)
+    ]
+    corrected = Taste.learn(rows, embedding=None)
+    chosen = Taste.learn(
+        [row | {"kind": "comparison"} for row in rows], embedding=None
+    )  # of two, maybe the lesser evil
+    long, right, short = text(70), text(25), text(5)
+    scores = corrected.score(prompt(1), [long, right, short])
+    assert scores[1] > max(scores[0], scores[2])
+    scores = chosen.score(prompt(1), [long, right, short])
+    assert scores[2] > scores[1] > scores[0]
+
+
+def _said(text: str) -> list[dict[str, str]]:
+    return [{"role": "assistant", "content": text}]
