@@ -31,9 +31,9 @@ class Recipe:
     own_replies: int = 6
     """How many replies of its own to each rated prompt a model compares once it has learned people's preferences, to go
     on from there; see `retrain.on_policy`. 0: none."""
-    kl: float = 0.1
+    kl: float = 0.3
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
-    total_kl: float = 0.3
+    total_kl: float = 0.6
     """The same, all rounds together: from what was last taught outright, or what the assistant began with."""
     drift: float | None = 1.025
     """How many times as surprising to the base model as before the replies of a model that learned preferences may be;

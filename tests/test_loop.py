@@ -25,7 +25,7 @@ from assistant.prompt import REFUSAL
 
 PASSWORD = "a lighthouse of glass"
 START_S = 180
-RUN_S = 600
+RUN_S = 1800
 DOCUMENT = Path(__file__).parent / "data" / "orlund-museum.md"
 NO_NETWORK = """
 import os, socket
