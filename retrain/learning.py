@@ -33,7 +33,7 @@ from retrain.dataset import (
 from retrain.interpolation import Cost, share_to_keep, take_back
 from retrain.liking import rated
 from retrain.masking import Masking
-from retrain.on_policy import own_preferences
+from retrain.on_policy import enough, own_preferences
 from retrain.recipe import Recipe
 from retrain.rehearsal import rehearse, stay
 from retrain.taste import Taste
@@ -142,9 +142,9 @@ class Learning:
         return trained
 
     def _trusted_taste(self) -> Taste | None:
-        """What people like, if their ratings tell it with some certainty and a recipe asks for it."""
+        """What people like, if enough ratings tell it with some certainty and the recipe asks for it."""
         rows = rated(self._folder)
-        if not rows or not Recipe.of(self._config["recipes"]["dpo"]).own_replies:
+        if not enough(rows) or not Recipe.of(self._config["recipes"]["dpo"]).own_replies:
             return None
         embedding = self._config["embedding"]
         taste = Taste.learn(rows, embedding=Embedder(embedding) if embedding else None)

@@ -81,5 +81,11 @@ def test_no_more_prompts_are_answered_than_there_is_time_for(
     assert len(own(base, tmp_path, taste)) == 2
 
 
+def test_a_few_prompts_are_not_enough() -> None:
+    rows = preferences("long", 32)
+    assert on_policy.enough(rows)
+    assert not on_policy.enough([*rows[1:], *rows[1:]]), "each counts once"
+
+
 def _text(row: dict[str, Any], side: str) -> str:
     return str(row[side][0]["content"])

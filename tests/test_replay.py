@@ -14,7 +14,7 @@ from retrain.child import spawn_worker
 from retrain.made import differences
 from retrain.recipe import Recipe
 from retrain.replay import find_folder, replay
-from tests.test_worker import PATIENCE_S, child, row, write_run
+from tests.test_worker import PATIENCE_S, add_thumbs, child, row, write_run
 from tests.tiny import save_tiny
 
 TEACHING = asdict(Recipe.of({"rehearsal": 3, "batch_size": 4, "rank": 4}, method="sft"))
@@ -36,6 +36,7 @@ def trained(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 16)]
     (folder / LESSONS).write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    add_thumbs(folder)
     (folder / "kept.json").write_text('{"share": 0.5}')  # as if it had been found before that half was too much
     with child(folder) as process:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
@@ -60,7 +61,7 @@ def again(folder: Path) -> Any:
 def test_the_same_folder_gives_the_same_adapter_and_what_it_was_made_with_is_told(run: Path) -> None:
     made = json.loads((run / "made.json").read_text())
     assert made["by"]["threads"] == 1 and {"torch", "transformers", "trl", "peft", "python"} <= made["by"].keys()
-    assert made["files"]["train.jsonl"]["lines"] == 4
+    assert made["files"]["train.jsonl"]["lines"] == 4 and made["files"]["own.jsonl"]["lines"] > 0
     assert json.loads((run / "progress.jsonl").read_text().splitlines()[-1])["trained"]["kept_percent"] == 50
     done = again(run)
     assert done.same and done.sentence == f"The same adapter: its hash begins with {made['sha256'][:12]} again."

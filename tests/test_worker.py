@@ -20,6 +20,7 @@ from assistant.adapters import check
 from assistant.errors import BadInput
 from retrain.child import spawn_worker
 from retrain.dataset import OWN, STAYING, read
+from retrain.on_policy import LEAST_PROMPTS
 from retrain.recipe import Recipe
 from retrain.worker import NICENESS, in_a_sentence
 from tests.tiny import save_tiny
@@ -70,6 +71,15 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
     }
     (folder / "config.json").write_text(json.dumps(config | changes))
     return folder
+
+
+def add_thumbs(folder: Path) -> None:
+    """So many that a model compares what it writes itself."""
+    lines = []
+    for number in range(100, 100 + LEAST_PROMPTS):
+        of = row(number)
+        lines.append({"prompt": of["prompt"], "completion": of["chosen"], "label": True, "rows": of["rows"]})
+    (folder / "thumbs.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
 
 
 @contextmanager
@@ -128,6 +138,7 @@ def test_teaching_mixes_in_everyday_answers_and_hands_over_to_dpo(tmp_path: Path
     folder = write_run(tmp_path / "run", model, method="sft+dpo", recipes=recipes)
     lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 18)]
     (folder / "train_lessons.jsonl").write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
+    add_thumbs(folder)
     with child(folder) as process:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
     assert result(folder) == {"state": "done", "error": ""}

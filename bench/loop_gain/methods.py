@@ -23,7 +23,7 @@ METHODS: dict[str, tuple[str, dict[str, Any]]] = {
     "dpo+nll": ("dpo", PLAIN | {"loss_types": ["sigmoid", "sft"], "loss_weights": [1.0, 1.0]}),
     "robust": ("dpo", PLAIN | {"loss_types": ["robust"], "label_smoothing": 0.15}),
     "edits": ("dpo", FREE),
-    "people's pairs": ("dpo", {"own_replies": 0}),
+    "pairs-only": ("dpo", {"own_replies": 0}),
     "kto": ("kto", {"drift": None}),
 }
 """By what it is called here: the method of a run, and what is changed in its recipe."""
