@@ -62,7 +62,7 @@ class _Stage:
 
 
 class Learning:
-    """A run at its training. `config` is the run's, `start` the adapter that it goes on from."""
+    """A run at its training. `config` is the run's."""
 
     def __init__(self, folder: Path, config: Mapping[str, Any], *, tell: Tell) -> None:
         self._folder, self._config, self._tell = folder, config, tell
@@ -73,7 +73,7 @@ class Learning:
         self._figures: Counter[str] = Counter()
 
     def run(self, start: Path | None) -> dict[str, Any]:
-        """Train into the adapter's folder; what was trained on, in figures."""
+        """Train into the adapter's folder, on from the adapter `start`, if any; what was trained on, in figures."""
         parent = start
         origin = Path(self._config["origin"]) if self._config["origin"] else None
         for method in self._methods:
