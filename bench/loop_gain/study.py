@@ -195,6 +195,8 @@ class _Round:
         folder = self.folder / f"by-{name}"
 
         def train() -> dict[str, Any]:
+            for stale in self.folder.glob(f"*by-{name}-*.json"):  # of an adapter that was deleted to be trained anew
+                stale.unlink()
             self.place.tell(f"{self.study.name}: training", 0.0)
             report, minutes = timed(lambda: train_by(name, home=self.home, run=run["run"], folder=folder))
             return {"verdict": report.get("verdict"), "method": name, "minutes": {"run": minutes}}
