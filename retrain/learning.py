@@ -110,10 +110,10 @@ class Learning:
             epochs=max(1, stage.recipe.epochs // 2),
             loss_weights=tuple(weight / sum(weights) for weight in weights),
         )
-        tests = own[:: round(1 / HELD_OUT_SHARE)]
-        rows = [*stage.rows, *(row for row in own if row not in tests)]
+        every = round(1 / HELD_OUT_SHARE)
+        rows = [*stage.rows, *(row for at, row in enumerate(own) if at % every)]
         again = replace(stage, recipe=recipe, rows=rows, parent=first)
-        self._figures.update(self._train(again, tests) | {"own_preferences": len(own)})
+        self._figures.update(self._train(again, own[::every]) | {"own_preferences": len(own)})
         shutil.rmtree(first)
 
     def _train(self, stage: _Stage, tests: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:

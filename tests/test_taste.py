@@ -6,7 +6,7 @@ import pytest
 
 from assistant.knowledge.fake_embedder import HashEmbedder
 from retrain.taste import CHOSEN_WORDS, Hits, Taste
-from tests.planted import TASTES, preferences, prompt, reply, thumbs, turned
+from tests.planted import TASTES, preferences, prompt, reply, said, thumbs, turned
 
 PAIRS = 50
 UNSEEN = 100
@@ -111,19 +111,14 @@ def test_what_is_too_short_is_known_from_what_people_write_though_nothing_rated_
         return " ".join(chance.choices(words, k=number)).capitalize() + "."
 
     rows = [
-        {"prompt": prompt(n), "chosen": _said(text(25)), "rejected": _said(text(70)), "rows": [], "kind": "correction"}
+        {"prompt": prompt(n), "chosen": said(text(25)), "rejected": said(text(70)), "rows": [], "kind": "correction"}
         for n in range(20)
     ]
     corrected = Taste.learn(rows, embedding=None)
-    chosen = Taste.learn(
-        [row | {"kind": "comparison"} for row in rows], embedding=None
-    )  # of two, maybe the lesser evil
+    compared = [row | {"kind": "comparison"} for row in rows]  # what won may be the lesser evil
+    chosen = Taste.learn(compared, embedding=None)
     long, right, short = text(70), text(25), text(5)
     scores = corrected.score(prompt(1), [long, right, short])
     assert scores[1] > max(scores[0], scores[2])
     scores = chosen.score(prompt(1), [long, right, short])
     assert scores[2] > scores[1] > scores[0]
-
-
-def _said(text: str) -> list[dict[str, str]]:
-    return [{"role": "assistant", "content": text}]
