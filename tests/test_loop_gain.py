@@ -290,6 +290,9 @@ def test_the_quick_command_exits_with_a_sentence_where_feedback_did_not_help(
     assert [(study.preference, study.stock) for study in studied] == [("bullets", False)]
 
 
+DRIFT = measures.Drift(ratio=1.05, low=1.0, high=1.1)
+
+
 def said(*replies: str, right: int = 40) -> Said:
     return Said(replies=list(replies), tokens=9.0, ended=1.0, right=right, documents=50)
 
@@ -299,7 +302,7 @@ def test_figures_tell_gain_from_damage() -> None:
     held_out = [Asked(f"{n}?", Probe(messages=[], ids=[1])) for n in range(2)]
     before, after = said("one two three " * 20, "one two"), said("one two three four five", "one two", right=38)
     figures = measures.compare(
-        held_out, before, after, preference=preference, drift=1.05, drift_corrected=1.2, perplexity_rise=0.01
+        held_out, before, after, preference=preference, drift=DRIFT, drift_corrected=1.2, perplexity_rise=0.01
     )
     assert (figures.gain, figures.ceiling) == (0.25, 1.0)
     assert figures.documents_fall == pytest.approx(0.04) and not figures.kept
@@ -357,16 +360,29 @@ def test_drift_is_what_the_base_model_finds_unlikely(tmp_path: Path) -> None:
     base = str(save_tiny(tmp_path / "base"))
     tokenizer = load_tokenizer(base)
     asked = [Asked("One?", Probe(messages=[], ids=encode_text(tokenizer, "One?")))]
-    same, other, none = measures.drifts(
+    first, *others = measures.surprises(
         asked, ["Yes."], ["Yes."], ["No, never."], [""], model=base, tokenizer=tokenizer
     )
+    same, other, none = (each.over(first).ratio for each in others)
     assert same == 1 and other != 1 and none == math.inf
+
+
+def test_drift_and_gain_are_as_sure_as_there_are_questions_however_often_they_are_asked() -> None:
+    before = measures.Surprise(nats=[10.0, 30.0, 20.0, 25.0] * 2, tokens=[10] * 8)
+    after = measures.Surprise(nats=[20.0, 30.0, 20.0, 25.0] * 2, tokens=[10] * 8)
+    twice, apart = after.over(before, times=2), after.over(before)
+    assert twice.ratio == apart.ratio == pytest.approx(95 / 85)
+    assert twice.low == 1.0 and twice.high - twice.low > apart.high - apart.low
+    won, lost = [1.0, 0.0, 0.5, 1.0] * 2, [0.0, 1.0, 0.5, 0.0] * 2
+    (low, high), (least, most) = measures.interval(lost, won, times=2), measures.interval(lost, won)
+    assert high - low > most - least
 
 
 def result(**more: Any) -> dict[str, Any]:
     figures = measures.Figures(
         gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, score_before=0.2, score_after=0.8, drift=1.2,
-        drift_corrected=1.1, perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80,
+        drift_low=1.1, drift_high=1.3, drift_corrected=1.1,
+        perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80,
         tokens_after=30,
     )  # fmt: skip
     told = {"figures": asdict(figures) | {"kept": figures.kept}, "verdict": {"passed": True}}
@@ -383,7 +399,7 @@ def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: P
     assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
     cells = tables.cells(rows[0])
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
-    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 ! / 1.10"
+    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 ! (1.10–1.30) / 1.10"
     assert tables.cells(rows[3])[2] == "50%"
     assert tables.rows([result(pushed=2.0)])[0].verdict == "passed wrongly, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")

@@ -46,6 +46,9 @@ class Figures:
     score_after: float
     drift: float
     """NLL of a token of the new replies under the base model, over that of the replies before."""
+    drift_low: float
+    drift_high: float
+    """95% interval."""
     drift_corrected: float
     """The same of the replies before as these people would have corrected them: what the wish itself costs."""
     perplexity_rise: float
@@ -59,6 +62,15 @@ class Figures:
     def kept(self) -> bool:
         """Whether all limits are kept."""
         return all(getattr(self, name) <= limit for name, limit in LIMITS.items())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drift:
+    """How many times as unlikely replies became, with a 95% interval by paired bootstrap over the questions."""
+
+    ratio: float
+    low: float
+    high: float
 
 
 def shortcomings(figures: Mapping[str, Any]) -> list[str]:
@@ -83,9 +95,11 @@ def _won(before: Sequence[float], after: Sequence[float]) -> list[float]:
     return [(new > old) + 0.5 * (new == old) for old, new in zip(before, after, strict=True)]
 
 
-def interval(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
-    """95% interval of the gain, by paired bootstrap over the questions."""
-    return bootstrap.interval([(won, 1) for won in _won(before, after)], lambda won, asked: won / asked)
+def interval(before: Sequence[float], after: Sequence[float], *, times: int = 1) -> tuple[float, float]:
+    """95% interval of the gain, by paired bootstrap over the questions; all of them were asked so many times."""
+    won = _won(before, after)
+    questions = len(won) // times
+    return bootstrap.interval([(sum(won[at::questions]), times) for at in range(questions)], lambda won, of: won / of)
 
 
 def compare(
@@ -94,13 +108,14 @@ def compare(
     after: Said,
     *,
     preference: Preference,
-    drift: float,
+    drift: Drift,
     drift_corrected: float,
     perplexity_rise: float,
+    times: int = 1,
 ) -> Figures:
-    """The figures of what was said before and after."""
+    """The figures of what was said before and after to questions that were all asked so many times in turn."""
     old, new = ([preference.score(answer) for answer in said.answers(asked)] for said in (before, after))
-    low, high = interval(old, new)
+    low, high = interval(old, new, times=times)
     varied = distinct_2(before.replies)
     return Figures(
         gain=round(gain_of(old, new), 4),
@@ -109,7 +124,9 @@ def compare(
         ceiling=round(gain_of(old, [1.0] * len(old)), 4),
         score_before=round(fmean(old), 4),
         score_after=round(fmean(new), 4),
-        drift=round(drift, 4),
+        drift=round(drift.ratio, 4),
+        drift_low=round(drift.low, 4),
+        drift_high=round(drift.high, 4),
         drift_corrected=round(drift_corrected, 4),
         perplexity_rise=round(perplexity_rise, 4),
         distinct_2_fall=round(1 - distinct_2(after.replies) / varied if varied else 0.0, 4),
@@ -119,22 +136,38 @@ def compare(
     )
 
 
-def drifts(
-    asked: Sequence[Asked],
-    before: Sequence[str],
-    *others: Sequence[str],
-    model: str,
-    tokenizer: PreTrainedTokenizerBase,
-) -> list[float]:
-    """How much less likely the base model finds other replies, token by token, than those before; infinity without."""
+@dataclass(frozen=True, kw_only=True)
+class Surprise:
+    """How unlikely the base model finds replies: the nats and the tokens of each."""
+
+    nats: list[float]
+    tokens: list[int]
+
+    def over(self, before: "Surprise", *, times: int = 1) -> Drift:
+        """The ratio of the means of a token; questions were all asked so many times. Infinity without tokens."""
+        if not sum(self.tokens):
+            return Drift(ratio=math.inf, low=math.inf, high=math.inf)
+        columns = (before.nats, before.tokens, self.nats, self.tokens)
+        questions = len(self.nats) // times
+        rows = [[sum(column[at::questions]) for column in columns] for at in range(questions)]
+        low, high = bootstrap.interval(rows, _ratio)
+        return Drift(ratio=_ratio(*map(sum, columns)), low=low, high=high)
+
+
+def _ratio(nats: Any, tokens: Any, new_nats: Any, new_tokens: Any) -> Any:
+    return (new_nats / new_tokens) / (nats / tokens)
+
+
+def surprises(
+    asked: Sequence[Asked], *sides: Sequence[str], model: str, tokenizer: PreTrainedTokenizerBase
+) -> list[Surprise]:
+    """How unlikely the base model finds the replies of each side."""
     base = load_merged(model, None, dtype=models.compute_dtype(), device=models.device())
-    prompts, means = [one.probe.ids for one in asked], []
-    for side in (before, *others):
+    prompts, told = [one.probe.ids for one in asked], []
+    for side in sides:
         found = log_likelihoods(base, prompts, [encode_text(tokenizer, reply) for reply in side])
-        tokens = [token for reply in found for token in reply]
-        means.append(-fmean(tokens) if tokens else math.inf)
-    first, *rest = means
-    return [each / first for each in rest]
+        told.append(Surprise(nats=[-sum(reply) for reply in found], tokens=[len(reply) for reply in found]))
+    return told
 
 
 def perplexity(model: str, adapter: Path | None, *, tokenizer: PreTrainedTokenizerBase) -> float:

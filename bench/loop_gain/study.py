@@ -37,12 +37,14 @@ class Effort:
     """How much is asked to measure."""
 
     held_out: int = 64
+    times: int = 2
+    """How often each of these: drift is the noisiest of the figures."""
     documents: int = 200
     near: int = 16
     """Other wordings of questions that were corrected, and of those whose answer was liked."""
 
 
-QUICK = Effort(held_out=48, documents=32, near=8)
+QUICK = Effort(held_out=48, times=1, documents=32, near=8)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -265,6 +267,7 @@ class _Round:
             asked = compose_held_out(
                 engine, self.preference, home=self.home, embedder=self._embedder(), number=study.effort.held_out
             )
+            asked *= study.effort.times
             documents = document_probes(engine, number=study.effort.documents)
             total, steps = 2 * (len(asked) + len(documents)), 0
 
@@ -277,7 +280,8 @@ class _Round:
         finally:
             engine.close()
         corrected = [self.preference.correct(answer) for answer in old.answers(asked)]
-        drift, drift_corrected = measures.drifts(
+        times = study.effort.times
+        first, now, wished = measures.surprises(
             asked, old.replies, new.replies, corrected, model=place.model, tokenizer=tokenizer
         )
         rise = measures.perplexity(place.model, adapter, tokenizer=tokenizer)
@@ -287,9 +291,10 @@ class _Round:
             old,
             new,
             preference=self.preference,
-            drift=drift,
-            drift_corrected=drift_corrected,
+            drift=now.over(first, times=times),
+            drift_corrected=wished.over(first, times=times).ratio,
             perplexity_rise=rise,
+            times=times,
         )
         return {
             "figures": asdict(figures) | {"kept": figures.kept},

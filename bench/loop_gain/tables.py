@@ -104,7 +104,8 @@ def cells(row: Row) -> list[str]:
         f"{figures['gain_low']:.0%}–{figures['gain_high']:.0%}",
         f"{figures['ceiling']:.0%}",
         f"{figures['score_before']:.2f} → {figures['score_after']:.2f}",
-        f"{figures['drift']:.2f}{_mark(figures, 'drift')} / {figures['drift_corrected']:.2f}",
+        f"{figures['drift']:.2f}{_mark(figures, 'drift')} ({figures['drift_low']:.2f}–{figures['drift_high']:.2f}) / "
+        f"{figures['drift_corrected']:.2f}",
         f"{figures['perplexity_rise']:+.1%}{_mark(figures, 'perplexity_rise')}",
         f"{-figures['distinct_2_fall']:+.0%}{_mark(figures, 'distinct_2_fall')}",
         f"{-figures['documents_fall']:+.1%}{_mark(figures, 'documents_fall')}",
