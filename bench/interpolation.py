@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import typer
 
 from retrain.child import Child, read_json, spawn_worker
-from retrain.dataset import CONFIG, FROZEN, KEPT, REPORT, RESULT, STAYING
+from retrain.dataset import ADAPTER, CONFIG, FROZEN, KEPT, REPORT, RESULT, STAYING
 
 SHARES = [1.0, 0.75, 0.5, 0.25]
 
@@ -41,7 +41,8 @@ def _report(run: Path, folder: Path, *, share: float, seed: int) -> dict[str, An
     for name in (*FROZEN, STAYING):
         if (run / name).is_file():
             shutil.copyfile(run / name, folder / name)
-    (folder / KEPT).write_text(json.dumps({"share": share}))
+    kept = json.loads((run / KEPT).read_text(encoding="utf-8")) if (run / KEPT).is_file() else {}
+    (folder / KEPT).write_text(json.dumps(kept | {ADAPTER: share}))
     config = json.loads((run / CONFIG).read_text(encoding="utf-8")) | {"seed": seed}
     for recipe in config["recipes"].values():
         recipe["seed"] = seed

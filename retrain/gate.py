@@ -37,7 +37,7 @@ class Effort:
 
     held_out_prompts: int = 24
     held_out_pairs: int = 48
-    neutral_prompts: int = 88
+    neutral_prompts: int = 152
     grounded_prompts: int = 16
     max_new_tokens: int = 96
     grounded_tokens: int = 48

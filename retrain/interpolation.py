@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 LEAST = 0.25
 """The least share that is left of an update. If that is too much, the gate will say so."""
-EVERYDAY = 128
+EVERYDAY = 176
 """Everyday prompts that are answered; with 64, chance moved the figure by 0.04 either way."""
 SEED = 1
 """Of which ones those are."""

@@ -30,7 +30,7 @@ from retrain.dataset import (
     write,
     write_synced,
 )
-from retrain.interpolation import Cost, share_to_keep, take_back
+from retrain.interpolation import Cost, share_to_keep, share_within, take_back
 from retrain.liking import rated
 from retrain.masking import Masking
 from retrain.on_policy import enough, own_preferences
@@ -41,6 +41,9 @@ from retrain.training import Step, train
 
 TAUGHT, LEARNED = "taught", "learned"
 """Adapters on the way: between two methods, and before a model learns from its own replies."""
+GOES_ON = 0.05
+"""A model goes on from where its replies are about so much more surprising than before, as a share; that grows with the
+square of how far it went."""
 OF_ALL_STAGES = ("steps", "steps_planned", "train_s")
 """Figures that two stages sum up; of the others the second's tell of both."""
 Tell = Callable[[Step, float, float | None], None]
@@ -99,11 +102,16 @@ class Learning:
         return dict(self._figures)
 
     def _learn_twice(self, stage: _Stage, taste: Taste) -> None:
-        """Learn from people's preferences, and then from those between the model's own replies as well."""
+        """Learn from people's preferences; then, from part of the way there, from the model's own replies as well.
+
+        It writes those having gone all the way: so what people want is among them, and what their own words did to it
+        beside that is not chosen.
+        """
         first = self._folder / LEARNED
         trained = self._train(replace(stage, target=first))
         self._figures.update({name: trained[name] for name in OF_ALL_STAGES})
-        own = self._own_preferences(stage.recipe, first, taste)
+        own = self._own_preferences(stage, first, taste)
+        self._take_back(first, stage.parent, share=self._shares()[LEARNED])
         weights = stage.recipe.loss_weights
         recipe = replace(
             stage.recipe,
@@ -150,21 +158,26 @@ class Learning:
         taste = Taste.learn(rows, embedding=Embedder(embedding) if embedding else None)
         return taste if taste.tested.low > 0.5 else None
 
-    def _own_preferences(self, recipe: Recipe, adapter: Path, taste: Taste) -> list[dict[str, Any]]:
-        """Let the model write replies and compare them, unless it has."""
+    def _own_preferences(self, stage: _Stage, adapter: Path, taste: Taste) -> list[dict[str, Any]]:
+        """Let the model write replies and compare them, and say how much of it to go on from, unless it has."""
         file = self._folder / OWN
         if not file.is_file():
             with self._engine() as engine:
-                rows = own_preferences(
+                own = own_preferences(
                     engine,
                     rated(self._folder),
                     taste=taste,
                     model=self._config["model"],
                     adapter=adapter,
-                    number=recipe.own_replies,
-                    seed=recipe.seed,
+                    serves=stage.serves,
+                    system=self._config["system"],
+                    number=stage.recipe.own_replies,
+                    seed=stage.recipe.seed,
                 )
-            write(file, Masking().rows(rows))
+            more = own.surprise - 1
+            share = share_within(GOES_ON, half=more / 4, whole=more) if more > GOES_ON else 1.0
+            self._keep_share(LEARNED, round(share, 2))
+            write(file, Masking().rows(own.preferences))
         return read(file)
 
     def _rehearse(
@@ -188,8 +201,8 @@ class Learning:
 
     def _keep_within(self, adapter: Path, start: Path | None, limits: Cost) -> int:
         """Take back of an update what costs too much, as much as was found before if it was; what stays, in percent."""
-        file, config = self._folder / KEPT, self._config
-        if not file.is_file():
+        if ADAPTER not in self._shares():
+            config = self._config
             with self._engine() as engine:
                 share = share_to_keep(
                     adapter,
@@ -201,12 +214,23 @@ class Learning:
                     temperature=config["temperature"],
                     top_p=config["top_p"],
                 )
-            write_synced(file, json.dumps({"share": share}).encode())
-        share = float(json.loads(file.read_text(encoding="utf-8"))["share"])
+            self._keep_share(ADAPTER, share)
+        share = self._shares()[ADAPTER]
+        self._take_back(adapter, start, share=share)
+        return round(100 * share)
+
+    def _take_back(self, adapter: Path, start: Path | None, *, share: float) -> None:
         if share < 1:
             take_back(adapter, start, share=share)
-            sign(adapter, config)
-        return round(100 * share)
+            sign(adapter, self._config)
+
+    def _shares(self) -> dict[str, float]:
+        """By adapter, how much of it stayed."""
+        file = self._folder / KEPT
+        return dict(json.loads(file.read_text(encoding="utf-8"))) if file.is_file() else {}
+
+    def _keep_share(self, adapter: str, share: float) -> None:
+        write_synced(self._folder / KEPT, json.dumps(self._shares() | {adapter: share}).encode())
 
     def _engine(self) -> AbstractContextManager[BatchingEngine]:
         return closing(BatchingEngine(self._folder, threads=self._config["threads"]))

@@ -35,7 +35,7 @@ class Recipe:
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     total_kl: float = 0.6
     """The same, all rounds together: from what was last taught outright, or what the assistant began with."""
-    drift: float | None = 1.025
+    drift: float | None = 1.05
     """How many times as surprising to the base model as before the replies of a model that learned preferences may be;
     beyond that, the update is taken back in part (`retrain.interpolation`). None: nothing is."""
     perplexity: float = 1.015
@@ -47,8 +47,8 @@ class Recipe:
     depth: float = 1.0
     """The share of a fresh adapter's layers that learn, from the top; nothing is computed backwards below them."""
     rehearsal: int = 16
-    """How many answers of what serves are mixed in, so that what nobody spoke of stays, and beside preferences as many
-    paragraphs of prose; KTO has none."""
+    """How many answers of what serves are mixed in, so that what nobody spoke of stays, and beside preferences the
+    paragraphs of `prose.txt`; KTO has none."""
     max_length: int = 2048
     """Tokens of a prompt with its reply; longer rows are left out and counted. An assistant's default prompt fits."""
     seed: int = 0

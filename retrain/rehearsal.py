@@ -17,6 +17,7 @@ from retrain.replies import PASSAGES, Probe, grounded_probes, mostly_sourced, wr
 
 MAX_NEW_TOKENS = 96
 TEMPERATURE = 0.8
+PROSE = Path(__file__).with_name("prose.txt")
 SYSTEMS = (
     "You are a helpful assistant.",
     "You are a friendly companion who likes to talk.",
@@ -57,7 +58,7 @@ def rehearse(
 def stay(
     engine: Engine, *, weights: Weights, system: str, rows: Sequence[Mapping[str, Any]], number: int
 ) -> list[dict[str, Any]]:
-    """Preferences between equals, which teach a model to stay as it is: answers of the weights, and as much prose.
+    """Preferences between equals, which teach a model to stay as it is: answers of the weights, and prose.
 
     The answers are to questions about a passage and, where most of the rated `rows` have sources, as many everyday
     prompts. Prose has no prompt: feedback sharpens what a model writes, and that makes rare words rarer everywhere.
@@ -70,10 +71,10 @@ def stay(
     written = [
         (probe.messages, reply.text, reply.ended) for probe, reply in zip(probes, replies, strict=True) if reply.text
     ]
-    prose = Path(__file__).with_name("prose.txt").read_text(encoding="utf-8").splitlines()
+    prose = PROSE.read_text(encoding="utf-8").splitlines()
     return [
         {"prompt": prompt, **dict.fromkeys(("chosen", "rejected"), _said(text)), "finished": finished}
-        for prompt, text, finished in [*written, *(([], text, False) for text in prose[:number])]
+        for prompt, text, finished in [*written, *(([], text, False) for text in prose)]
     ]
 
 

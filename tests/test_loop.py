@@ -170,7 +170,7 @@ def follow(admin: Client, run: str) -> dict[str, Any]:
 
 
 @pytest.mark.loop
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(2400)
 def test_the_whole_loop(data: Path) -> None:
     with app(data, kill=True) as url, client(url, admin=True) as admin, client(url) as guest:
         say("the app is ready")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from assistant.batching import BatchingEngine
+from assistant.prompt import SOURCES_HEADER
 from retrain import on_policy
 from retrain.on_policy import own_preferences
 from retrain.taste import Taste
@@ -25,16 +26,38 @@ def taste() -> Taste:
     return Taste.learn(ROWS, embedding=None)
 
 
-def own(base: str, folder: Path, taste: Taste, *, number: int = 4, seed: int = 1) -> list[dict[str, Any]]:
+@pytest.fixture(autouse=True)
+def no_more_than_rated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prompts that nobody rated are asked only where a test wants them."""
+    monkeypatch.setattr(on_policy, "LEAST_PROMPTS", 0)
+
+
+def own(
+    base: str, folder: Path, taste: Taste, *, number: int = 4, seed: int = 1, sourced: bool = False
+) -> list[dict[str, Any]]:
     engine = BatchingEngine(folder)
     adapter = folder / "adapter"
     if not adapter.exists():
         save_tiny_adapter(adapter, base, seed=1)
     rows = [row | {"rows": [f"rating:{at}"]} for at, row in enumerate([*ROWS, ROWS[0]])]
+    if sourced:
+        rows = [row | {"prompt": [{"role": "user", "content": f"{SOURCES_HEADER}\nOne."}]} for row in rows]
     try:
-        return own_preferences(engine, rows, taste=taste, model=base, adapter=adapter, number=number, seed=seed)
+        found = own_preferences(
+            engine,
+            rows,
+            taste=taste,
+            model=base,
+            adapter=adapter,
+            serves=None,
+            system="Be kind.",
+            number=number,
+            seed=seed,
+        )
     finally:
         engine.close()
+    assert found.surprise > 0
+    return found.preferences
 
 
 def test_half_of_the_prompts_give_a_preference_that_names_the_ratings_behind_it(
@@ -56,7 +79,7 @@ def test_the_same_seed_gives_the_same_and_another_one_others(base: str, tmp_path
 def test_the_better_liked_reply_is_preferred(
     base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(on_policy, "FLUENCY", 0.0)
+    monkeypatch.setattr(on_policy, "FLUENCY", (0.0,))
     gains = taste.gains(
         [(row["prompt"], _text(row, "rejected"), _text(row, "chosen")) for row in own(base, tmp_path, taste)]
     )
@@ -68,10 +91,24 @@ def test_of_replies_that_are_liked_alike_the_less_surprising_is_preferred(
 ) -> None:
     indifferent = Taste.learn([], embedding=None)
     surprising = own(base, tmp_path, indifferent)
-    monkeypatch.setattr(on_policy, "FLUENCY", -1.0)
+    monkeypatch.setattr(on_policy, "FLUENCY", (-2.0,))
     turned = {str(row["prompt"]): row for row in own(base, tmp_path, indifferent)}
     both = [(row, turned[str(row["prompt"])]) for row in surprising]
     assert both and all((one["chosen"], one["rejected"]) == (other["rejected"], other["chosen"]) for one, other in both)
+
+
+def test_fluency_weighs_more_where_what_is_liked_surprises(
+    base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def preferred(fluency: tuple[float, ...], *, plain: float) -> list[dict[str, Any]]:
+        monkeypatch.setattr(on_policy, "FLUENCY", fluency)
+        monkeypatch.setattr(on_policy, "PLAIN", plain)
+        return own(base, tmp_path, taste)
+
+    little, much = preferred((0.0,), plain=9.0), preferred((50.0,), plain=9.0)
+    assert little != much
+    assert preferred((0.0, 50.0), plain=9.0) == little, "plain enough as it is"
+    assert preferred((0.0, 50.0), plain=0.0) == much, "nothing is, so the last"
 
 
 def test_no_more_prompts_are_answered_than_there_is_time_for(
@@ -81,8 +118,25 @@ def test_no_more_prompts_are_answered_than_there_is_time_for(
     assert len(own(base, tmp_path, taste)) == 2
 
 
-def test_a_few_prompts_are_not_enough() -> None:
-    rows = preferences("long", 32)
+def test_where_few_prompts_were_rated_everyday_ones_come_to_them_which_nothing_else_asks(
+    base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(on_policy, "LEAST_PROMPTS", 20)
+    monkeypatch.setattr(on_policy, "TOLD_APART", 1.0)
+    rated = [row["prompt"] for row in ROWS]
+    unrated = [row for row in own(base, tmp_path, taste) if row["prompt"] not in rated]
+    asked = [row["prompt"][-1]["content"] for row in unrated]
+    assert len(asked) == 8 and set(asked) <= set(on_policy.UNRATED.read_text().splitlines())
+    assert all(row["rows"] == [] and row["prompt"][0]["content"] == "Be kind." for row in unrated)
+    assert len(own(base, tmp_path, taste, sourced=True)) == 1, "of documents nobody asks everyday things"
+
+
+@pytest.mark.parametrize(("number", "header"), [(16, ""), (32, SOURCES_HEADER)])
+def test_a_few_prompts_are_not_enough(number: int, header: str) -> None:
+    rows = [
+        row | {"prompt": [{"role": "user", "content": f"{header}\n{at}"}]}
+        for at, row in enumerate(preferences("long", number))
+    ]
     assert on_policy.enough(rows)
     assert not on_policy.enough([*rows[1:], *rows[1:]]), "each counts once"
 

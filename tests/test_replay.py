@@ -37,7 +37,7 @@ def trained(model: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     lessons = [{"prompt": row(n)["prompt"], "completion": row(n)["chosen"], "rows": []} for n in range(10, 16)]
     (folder / LESSONS).write_text("".join(json.dumps(lesson) + "\n" for lesson in lessons))
     add_thumbs(folder)
-    (folder / "kept.json").write_text('{"share": 0.5}')  # as if it had been found before that half was too much
+    (folder / "kept.json").write_text('{"adapter": 0.5}')  # as if it had been found before that half was too much
     with child(folder) as process:
         assert process.wait(PATIENCE_S) == 0, (folder / "worker.log").read_text()
     return folder

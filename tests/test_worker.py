@@ -126,7 +126,7 @@ def test_a_run_ends_with_an_adapter_a_report_and_a_result(tmp_path: Path, model:
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares) and shares[-1] == 1
     assert told[-1]["trained"]["too_long"] == 0
-    share = json.loads((folder / "kept.json").read_text())["share"]
+    share = json.loads((folder / "kept.json").read_text())["adapter"]
     assert told[-1]["trained"]["kept_percent"] == round(100 * share)  # 100 times 0.57 is a little less than 57
     assert "Secret question" not in (folder / "worker.log").read_text()
 
@@ -145,12 +145,14 @@ def test_teaching_mixes_in_everyday_answers_and_hands_over_to_dpo(tmp_path: Path
     assert len((folder / "rehearsal.jsonl").read_text().splitlines()) == 5
     told = [json.loads(line) for line in (folder / "progress.jsonl").read_text().splitlines()]
     steps = [line["step"] for line in told if "step" in line]
-    assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5 + 2 * 16
+    assert steps == list(range(1, len(steps) + 1)) and told[-1]["trained"]["rehearsed"] == 5 + 16 + 48
     staying = read(folder / STAYING)
-    assert len(staying) == 2 * 16 and all(row["chosen"] == row["rejected"] for row in staying)
+    assert len(staying) == 16 + 48 and all(row["chosen"] == row["rejected"] for row in staying)
     own = read(folder / OWN)
+    kept = json.loads((folder / "kept.json").read_text())
+    assert 0 < kept["learned"] <= 1, "of what people's pairs alone taught"
     assert told[-1]["trained"]["own_preferences"] == len(own) > 0
-    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + len(own) - len(own[::5]) + 2 * 16
+    assert told[-1]["trained"]["rows"] == 8 + 5 + 4 + len(own) - len(own[::5]) + 16 + 48
     assert told[-1]["trained"]["steps"] == len(steps)
     shares = [line["share"] for line in told[1:]]
     assert shares == sorted(shares)
