@@ -110,12 +110,13 @@ def test_a_run_is_trained_and_judged_once(tmp_path: Path, monkeypatch: pytest.Mo
 
     first = run()
     assert first["pairs"] == {"train": 16, "held_out": 4}
-    assert calls == [4]
+    trained = list(calls)
+    assert trained[0] == 4 < trained[1], "and then on its own replies, with some of them held out, too"
     (report,) = first["reports"].values()
     low, high = report["measures"]["fluency"]
     assert 0 < low <= high and len(report["checks"]) > 5
     assert run() == first, "what has its file is not done again"
-    assert calls == [4]
+    assert calls == trained
 
 
 def test_poison_that_the_rules_keep_out_is_not_trained_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
