@@ -14,6 +14,12 @@ DRAWS = 4_000
 Sums = NDArray[numpy.float64]
 
 
+def ratio_of_means(old: Sums, old_count: Sums, new: Sums, new_count: Sums) -> Sums:
+    """How many times as much one side has of something on average as the other; also where a side has none to count."""
+    before, after = old / numpy.maximum(old_count, 1), new / numpy.maximum(new_count, 1)
+    return after / numpy.maximum(before, 1e-6)
+
+
 def interval(
     prompts: Sequence[Sequence[float]], statistic: Callable[..., Sums], *, level: float = 0.95, seed: int = 0
 ) -> tuple[float, float]:

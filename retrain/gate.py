@@ -13,11 +13,9 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import numpy
-
 from assistant.engine import Engine, Sampling, Weights
 from feedback.likeness import normal
-from retrain.bootstrap import Sums, interval
+from retrain.bootstrap import interval, ratio_of_means
 from retrain.dataset import HELD_OUT, REPORT, read, write_synced
 from retrain.liking import liking
 from retrain.measures import at_equal_length, contains_any, distinct_2, loops, repetition, self_similarity, word_entropy
@@ -227,14 +225,8 @@ def _measure(probes: _Probes, before: _Replies, after: _Replies, scores: Scores,
         candidate=candidate,
         held_out=_held_out(scores.gains, taught=own),
         grounded_questions=len(probes.grounded),
-        fluency=interval(scores.written, _fluency),
+        fluency=interval(scores.written, ratio_of_means),
     )
-
-
-def _fluency(old: Sums, old_tokens: Sums, new: Sums, new_tokens: Sums) -> Sums:
-    """The ratio of the two sides' NLL of a token; also where a side wrote nothing."""
-    before, after = old / numpy.maximum(old_tokens, 1), new / numpy.maximum(new_tokens, 1)
-    return after / numpy.maximum(before, 1e-6)
 
 
 def _side(probes: _Probes, replies: _Replies, *, entropy: float, nll: float) -> Side:

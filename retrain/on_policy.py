@@ -81,19 +81,19 @@ def own_preferences(
         probes = [Probe(messages=prompt, ids=encode_messages(tokenizer, prompt)) for prompt in prompts]
         of = Weights(model=model, adapter=weights)
         written = write_replies(engine, probes, weights=of, sampling=sampling, on_reply=lambda: None)
-        texts = [encode_text(tokenizer, reply.text) for reply in written]
-        found = log_likelihoods(base, [probe.ids for probe in probes], texts)
+        replies = [encode_text(tokenizer, reply.text) for reply in written]
+        found = log_likelihoods(base, [probe.ids for probe in probes], replies)
         return [_Reply(reply, -sum(each), len(each)) for reply, each in zip(written, found, strict=True)]
 
     own, usual = write(adapter, number), _surprise(write(serves, 1))
-    each = [own[at : at + number] for at in range(0, len(own), number)]
+    by_prompt = [own[at : at + number] for at in range(0, len(own), number)]
     liked = [
         taste.score(prompt, [reply.written.text for reply in replies])
-        for (prompt, _), replies in zip(asked, each, strict=True)
+        for (prompt, _), replies in zip(asked, by_prompt, strict=True)
     ]
     choices: list[_Choice] = []
     for fluency in FLUENCY:
-        found = [_choose(*of, fluency=fluency) for of in zip(asked, each, liked, strict=True)]
+        found = [_choose(*of, fluency=fluency) for of in zip(asked, by_prompt, liked, strict=True)]
         found = sorted((choice for choice in found if choice.tells), key=lambda choice: -choice.gap)
         choices = found[: round(TOLD_APART * len(found))]
         if _surprise([choice.best for choice in choices]) <= PLAIN * usual:

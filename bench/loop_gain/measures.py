@@ -150,12 +150,8 @@ class Surprise:
         columns = (before.nats, before.tokens, self.nats, self.tokens)
         questions = len(self.nats) // times
         rows = [[sum(column[at::questions]) for column in columns] for at in range(questions)]
-        low, high = bootstrap.interval(rows, _ratio)
-        return Drift(ratio=_ratio(*map(sum, columns)), low=low, high=high)
-
-
-def _ratio(nats: Any, tokens: Any, new_nats: Any, new_tokens: Any) -> Any:
-    return (new_nats / new_tokens) / (nats / tokens)
+        low, high = bootstrap.interval(rows, bootstrap.ratio_of_means)
+        return Drift(ratio=float(bootstrap.ratio_of_means(*map(sum, columns))), low=low, high=high)
 
 
 def surprises(

@@ -262,12 +262,13 @@ class _Round:
 
     def _measure(self, before: Path | None, adapter: Path) -> dict[str, Any]:
         study, place, engine = self.study, self.place, BatchingEngine(self.place.models)
+        times = study.effort.times
         try:
             tokenizer = engine.tokenizer("default")
             asked = compose_held_out(
                 engine, self.preference, home=self.home, embedder=self._embedder(), number=study.effort.held_out
             )
-            asked *= study.effort.times
+            asked *= times
             documents = document_probes(engine, number=study.effort.documents)
             total, steps = 2 * (len(asked) + len(documents)), 0
 
@@ -280,7 +281,6 @@ class _Round:
         finally:
             engine.close()
         corrected = [self.preference.correct(answer) for answer in old.answers(asked)]
-        times = study.effort.times
         first, now, wished = measures.surprises(
             asked, old.replies, new.replies, corrected, model=place.model, tokenizer=tokenizer
         )
