@@ -4,18 +4,23 @@ Which token comes next is drawn as there (`assistant.sampler`): the same seed, t
 """
 
 from collections.abc import Callable, Sequence
+from itertools import compress
+from typing import Any
 
 import torch
-from transformers import GenerationConfig, LogitsProcessor, LogitsProcessorList, PreTrainedTokenizerBase
+from transformers import DynamicCache, PreTrainedTokenizerBase
 
 from assistant import attention, models
 from assistant.engine import Piece, Sampling
+from assistant.kv_cache import growing_cache
 from assistant.sampler import choose
 from assistant.version import Key, cached_tokens, load_merged, stop_tokens_of
 
-ROWS_AT_ONCE = 64
+ROWS_AT_ONCE = 128
 MOST_FILLED = 4096
 """Tokens by which the shorter rows of a batch are filled up to the longest: about as dear as one row by itself."""
+LEAST_WRITING = 0.75
+"""The share of a batch's rows that still write: with fewer, the others are left out, which copies the cache."""
 
 
 class BulkWriter:
@@ -27,9 +32,6 @@ class BulkWriter:
         self._tokenizer = tokenizer
         self._model = load_merged(key.path, key.adapter, dtype=models.compute_dtype(), device=models.device())
         self._stop_tokens = stop_tokens_of(self._model, tokenizer)
-        self._model.generation_config = GenerationConfig(
-            do_sample=False, eos_token_id=sorted(self._stop_tokens), pad_token_id=min(self._stop_tokens)
-        )
         attention.use(self._model)
         # Of a padded batch the last states do not lie together, and torch would copy the head for each row.
         self._model.get_output_embeddings().register_forward_pre_hook(lambda _head, given: (given[0].contiguous(),))
@@ -53,47 +55,63 @@ class BulkWriter:
 
     @torch.inference_mode()
     def _batch(self, prompts: Sequence[Sequence[int]], samplings: Sequence[Sampling]) -> list[Piece]:
-        longest = max(map(len, prompts))
-        fills = [longest - len(prompt) for prompt in prompts]
-        ids = torch.tensor([[0] * fill + list(prompt) for fill, prompt in zip(fills, prompts, strict=True)])
-        real = torch.tensor([[0] * fill + [1] * (longest - fill) for fill in fills])
-        drawing = LogitsProcessorList([_Drawing(samplings, fills)])
-        device = self._model.device
-        found = self._model.generate(
-            input_ids=ids.to(device),
-            attention_mask=real.to(device),
-            max_new_tokens=max(sampling.max_new_tokens for sampling in samplings),
-            logits_processor=drawing,
-        )
-        replies = found[:, longest:].tolist()
-        return [self._own(reply, sampling) for reply, sampling in zip(replies, samplings, strict=True)]
+        """Prompts that are alike are read once; rows that came to their end are left out before long."""
+        different = list(dict.fromkeys(map(tuple, prompts)))
+        longest = max(map(len, different))
+        fills = [longest - len(prompt) for prompt in different]
+        cache = growing_cache(self._model.config)
+        ids = self._tensor([[0] * fill + list(prompt) for fill, prompt in zip(fills, different, strict=True)])
+        mask = self._tensor([[0] * fill + [1] * (longest - fill) for fill in fills])
+        scores = self._scores(ids, mask, cache)
 
-    def _own(self, row: list[int], sampling: Sampling) -> Piece:
-        """What a row says up to its own end: it was written on until the longest of its batch was done."""
-        row = row[: sampling.max_new_tokens]
-        end = next((at for at, token in enumerate(row) if token in self._stop_tokens), None)
-        text = self._tokenizer.decode(row[:end], skip_special_tokens=True, clean_up_tokenization_spaces=False)
-        return Piece(str(text), len(row[:end]), "length" if end is None else "stop")
+        replies: list[list[int]] = [[] for _ in prompts]
+        rows = list(range(len(prompts)))
+        kept = [different.index(tuple(prompt)) for prompt in prompts]
+        while rows:
+            if len(kept) <= LEAST_WRITING * len(scores) or len(kept) > len(scores):
+                at = self._tensor(kept)
+                cache.batch_select_indices(at)
+                mask, scores, kept = mask[at], scores[at], list(range(len(kept)))
+            drawn = [
+                _draw(scores[at], samplings[row], position=len(prompts[row]) + len(replies[row]))
+                for at, row in zip(kept, rows, strict=True)
+            ]
+            ids = self._tensor([[0]] * len(scores))
+            ids[kept, 0] = self._tensor(drawn)
+            for row, token in zip(rows, drawn, strict=True):
+                replies[row].append(token)
+            writing = [not self._ended(replies[row], samplings[row]) for row in rows]
+            rows, kept = list(compress(rows, writing)), list(compress(kept, writing))
+            if rows:
+                mask = torch.cat([mask, torch.ones_like(ids)], dim=1)
+                scores = self._scores(ids, mask, cache)
+        return [self._piece(reply) for reply in replies]
+
+    def _scores(self, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
+        """Of the next token after `ids`, which come after what the cache holds, for each row; the mask is of both."""
+        positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
+        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
+        found: torch.Tensor = self._model(**inputs, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+        return found
+
+    def _tensor(self, numbers: Sequence[Any]) -> torch.Tensor:
+        return torch.tensor(numbers, device=self._model.device)
+
+    def _ended(self, reply: Sequence[int], sampling: Sampling) -> bool:
+        return reply[-1] in self._stop_tokens or len(reply) == sampling.max_new_tokens
+
+    def _piece(self, reply: Sequence[int]) -> Piece:
+        stopped = reply[-1] in self._stop_tokens
+        said = reply[:-1] if stopped else reply
+        text = self._tokenizer.decode(said, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return Piece(str(text), len(said), "stop" if stopped else "length")
 
 
-class _Drawing(LogitsProcessor):  # type: ignore[misc]
-    """Sets the score of the token drawn for each row that is not greedy to infinity, so that arg max takes it."""
-
-    def __init__(self, samplings: Sequence[Sampling], fills: Sequence[int]) -> None:
-        self._rows = list(enumerate(zip(samplings, fills, strict=True)))
-
-    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        for row, (sampling, fill) in self._rows:
-            if sampling.temperature:
-                drawn = choose(
-                    scores[row],
-                    temperature=sampling.temperature,
-                    top_p=sampling.top_p,
-                    seed=sampling.seed,
-                    position=input_ids.shape[1] - fill,
-                )
-                scores[row, drawn] = torch.inf
-        return scores
+def _draw(scores: torch.Tensor, sampling: Sampling, *, position: int) -> int:
+    if not sampling.temperature:
+        return int(scores.argmax())
+    temperature, top_p = sampling.temperature, sampling.top_p
+    return choose(scores, temperature=temperature, top_p=top_p, seed=sampling.seed, position=position)
 
 
 def _parts(
