@@ -22,9 +22,9 @@ ROWS_OF = {"dpo": TRAIN, "kto": TRAIN_SINGLES, "sft": TRAIN_LESSONS}
 """Which file each method learns from."""
 HELD_OUT, THUMBS = "held_out.jsonl", "thumbs.jsonl"
 """What a run is tested on, and the single thumbs beside its pairs: they tell the gate what people like."""
-OWN, OWN_KIND = "own.jsonl", "own"
-"""Preferences between replies that a run's model wrote to rated prompts, and the `kind` of those rows."""
-FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS, OWN)
+OWN, OWN_KIND = ("own-1.jsonl", "own-2.jsonl"), "own"
+"""Preferences between replies that a run's model wrote, a file for each time, and the `kind` of those rows."""
+FROZEN = (*ROWS_OF.values(), HELD_OUT, THUMBS, *OWN)
 """All files of a run that hold what people said."""
 EXAMPLE = "example:"
 """How the ids of rows begin that are no feedback, but lines of a file."""

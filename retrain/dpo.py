@@ -14,10 +14,13 @@ import torch
 from datasets import Dataset
 from torch import Tensor
 from trl import DPOTrainer
+from trl.trainer.utils import use_adapter
 
 from retrain.divergence import divergences
 from retrain.log_probs import Read
 
+TRAINED = "default"
+"""The name of the adapter that learns."""
 CHANCE = 4
 """Fewer equal tokens in a row than so many are taken for chance: two answers to a question share words, too."""
 
@@ -25,17 +28,27 @@ CHANCE = 4
 class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
     """DPO on rows that are encoded already. `edit` and `hold` weigh the two terms that are added to TRL's losses.
 
-    Without this project's head (`retrain.log_probs`) a model tells no more than log-probabilities, and nothing is held.
+    DPO's reference is the model as it is when the trainer is made. It is held to the same, or to the model with another
+    of its adapters, `held_to`, or with none. Without this project's head (`retrain.log_probs`) a model tells no more
+    than log-probabilities, and nothing is held.
     """
 
-    def __init__(self, *, edit: float, hold: float, **trls: Any) -> None:
-        self._edit, self._hold = edit, hold
+    def __init__(self, *, edit: float, hold: float, held_to: str | None = TRAINED, **trls: Any) -> None:
+        self._edit, self._hold, self._held_to = edit, hold, held_to
         self._edits: dict[bytes, Tensor] = {}
         """By batch: each comes again in every round."""
         super().__init__(**trls)
 
     def _prepare_dataset(self, dataset: Dataset, *_: object) -> Dataset:
         return dataset
+
+    def compute_ref_log_probs(self, model: Any, inputs: Mapping[str, Any]) -> Any:
+        if self._held_to != TRAINED:
+            labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100)
+            read = {name: inputs[name] for name in ("input_ids", "attention_mask")}
+            with torch.no_grad(), use_adapter(model, adapter_name=self._held_to), self.accelerator.autocast():
+                model(**read, labels=labels, use_cache=False, fused_lm_head=True)  # the head remembers what is first
+        return super().compute_ref_log_probs(model, inputs)
 
     def _compute_loss(self, model: Any, inputs: Mapping[str, Any], return_outputs: bool) -> Any:
         outputs: list[Any] = []

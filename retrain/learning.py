@@ -39,13 +39,15 @@ from retrain.rehearsal import rehearse, stay
 from retrain.taste import Taste
 from retrain.training import Step, train
 
-TAUGHT, LEARNED = "taught", "learned"
-"""Adapters on the way: between two methods, and before a model learns from its own replies."""
+TAUGHT, LEARNED = "taught", ("learned", "learned-again")
+"""Adapters on the way: between two methods, and each time before a model learns from its own replies."""
+OF_EPOCHS = 1 / 3
+"""How often rows are read beside own replies, of how often without."""
 GOES_ON = 0.05
 """A model goes on from where its replies are about so much more surprising than before, as a share; that grows with the
 square of how far it went."""
 OF_ALL_STAGES = ("steps", "steps_planned", "train_s")
-"""Figures that two stages sum up; of the others the second's tell of both."""
+"""Figures that stages sum up; of the others the last one's tell of all."""
 Tell = Callable[[Step, float, float | None], None]
 """Told each step, the share of the training that is done, and the budget of KL, none while lessons are taught."""
 
@@ -71,7 +73,7 @@ class Learning:
         self._folder, self._config, self._tell = folder, config, tell
         self._methods: list[str] = config["method"].split("+")
         self._taste = self._trusted_taste() if "dpo" in self._methods else None
-        self._stages = len(self._methods) + (self._taste is not None)
+        self._stages = len(self._methods) + len(OWN) * (self._taste is not None)
         self._done = 0
         self._figures: Counter[str] = Counter()
 
@@ -90,7 +92,7 @@ class Learning:
                 method=method, recipe=recipe, rows=rows, parent=parent, serves=parent, origin=origin, target=target
             )
             if method == "dpo" and self._taste is not None:
-                self._learn_twice(stage, self._taste)
+                self._learn_on(stage, self._taste)
             else:
                 self._figures.update(self._train(stage))
             if method != "sft" and recipe.drift is not None:
@@ -101,28 +103,37 @@ class Learning:
             origin = target if method == "sft" else origin
         return dict(self._figures)
 
-    def _learn_twice(self, stage: _Stage, taste: Taste) -> None:
+    def _learn_on(self, stage: _Stage, taste: Taste) -> None:
         """Learn from people's preferences; then, from part of the way there, from the model's own replies as well.
 
-        It writes those having gone all the way: so what people want is among them, and what their own words did to it
-        beside that is not chosen.
+        It writes the first of those having gone all the way: so what people want is among them, and what their own
+        words did to it beside that is not chosen. Prose is read with them, for that is where most is learned.
         """
-        first = self._folder / LEARNED
-        trained = self._train(replace(stage, target=first))
-        self._figures.update({name: trained[name] for name in OF_ALL_STAGES})
-        own = self._own_preferences(stage, first, taste)
-        self._take_back(first, stage.parent, share=self._shares()[LEARNED])
+        rows = [row for row in stage.rows if row["prompt"]]
+        self._count(self._train(replace(stage, target=self._folder / LEARNED[0], rows=rows)))
         weights = stage.recipe.loss_weights
         recipe = replace(
             stage.recipe,
-            epochs=max(1, stage.recipe.epochs // 2),
+            epochs=max(1, round(stage.recipe.epochs * OF_EPOCHS)),
             loss_weights=tuple(weight / sum(weights) for weight in weights),
         )
         every = round(1 / HELD_OUT_SHARE)
-        rows = [*stage.rows, *(row for at, row in enumerate(own) if at % every)]
-        again = replace(stage, recipe=recipe, rows=rows, parent=first)
-        self._figures.update(self._train(again, own[::every]) | {"own_preferences": len(own)})
-        shutil.rmtree(first)
+        targets = [*(self._folder / name for name in LEARNED[1:]), stage.target]
+        for turn, (name, target) in enumerate(zip(LEARNED, targets, strict=True)):
+            learned = self._folder / name
+            own = self._own_preferences(stage, learned, taste, turn=turn)
+            if turn == 0:
+                self._take_back(learned, stage.parent, share=self._shares()[LEARNED[0]])
+            rows = [*stage.rows, *(row for at, row in enumerate(own) if at % every)]
+            again = replace(stage, recipe=recipe, rows=rows, parent=learned, target=target)
+            trained = self._train(again, own[::every])
+            self._count(trained)
+            self._figures["own_preferences"] += len(own)
+            shutil.rmtree(learned)
+        self._figures.update({name: value for name, value in trained.items() if name not in OF_ALL_STAGES})
+
+    def _count(self, trained: Mapping[str, Any]) -> None:
+        self._figures.update({name: trained[name] for name in OF_ALL_STAGES})
 
     def _train(self, stage: _Stage, tests: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
         """Do a stage; what came of it. `tests` are held out beside those of the run."""
@@ -158,9 +169,9 @@ class Learning:
         taste = Taste.learn(rows, embedding=Embedder(embedding) if embedding else None)
         return taste if taste.tested.low > 0.5 else None
 
-    def _own_preferences(self, stage: _Stage, adapter: Path, taste: Taste) -> list[dict[str, Any]]:
-        """Let the model write replies and compare them, and say how much of it to go on from, unless it has."""
-        file = self._folder / OWN
+    def _own_preferences(self, stage: _Stage, adapter: Path, taste: Taste, *, turn: int) -> list[dict[str, Any]]:
+        """Let the model write replies and compare them, unless it has; the first time, say how much of it stays."""
+        file = self._folder / OWN[turn]
         if not file.is_file():
             with self._engine() as engine:
                 own = own_preferences(
@@ -173,10 +184,13 @@ class Learning:
                     system=self._config["system"],
                     number=stage.recipe.own_replies,
                     seed=stage.recipe.seed,
+                    turn=turn,
+                    of=len(OWN),
                 )
-            more = own.surprise - 1
-            share = share_within(GOES_ON, half=more / 4, whole=more) if more > GOES_ON else 1.0
-            self._keep_share(LEARNED, round(share, 2))
+            if turn == 0:
+                more = own.surprise - 1
+                share = share_within(GOES_ON, half=more / 4, whole=more) if more > GOES_ON else 1.0
+                self._keep_share(LEARNED[0], round(share, 2))
             write(file, Masking().rows(own.preferences))
         return read(file)
 
@@ -207,6 +221,7 @@ class Learning:
                 share = share_to_keep(
                     adapter,
                     start,
+                    asked=[row["prompt"] for row in rated(self._folder)],
                     limits=limits,
                     engine=engine,
                     model=config["model"],

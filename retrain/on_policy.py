@@ -32,12 +32,12 @@ LEAST_RATED, LEAST_SOURCED = 16, 32
 from."""
 UNRATED = Path(__file__).with_name("unrated.txt")
 MAX_NEW_TOKENS = 120
-FLUENCY = (2.0, 4.0, 8.0, 16.0)
+FLUENCY = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """What a nat more a token under the base model takes from how well a reply is liked: the first by which what is
 preferred is plain enough, or the last. Who is right about a taste need not be strange."""
 PLAIN = 0.9
 """How surprising that is at most, as a multiple of what serves says: a model that learns it comes out above."""
-TOLD_APART = 0.5
+TOLD_APART = 0.75
 """The share of prompts whose best and worst replies are learned from, those that differ most."""
 
 
@@ -62,8 +62,10 @@ def own_preferences(
     system: str,
     number: int,
     seed: int,
+    turn: int = 0,
+    of: int = 1,
 ) -> Own:
-    """Preferences between the adapter's replies, `number` to each prompt of rated rows.
+    """Preferences between the adapter's replies, `number` to each prompt of rated rows, in turns to other prompts.
 
     The same rows and seed give the same preferences. What serves writes a reply to each, too: how plain it is counts.
     """
@@ -73,6 +75,7 @@ def own_preferences(
         room = engine.context_tokens(model)
         unrated = UNRATED.read_text(encoding="utf-8").splitlines()[: max(0, LEAST_PROMPTS - len(asked))]
         asked += [(compose(tokenizer, question, system=system, budget=room).messages, []) for question in unrated]
+    asked = asked[turn::of]
     sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
     base = load_scorer(model, None)
 

@@ -2,7 +2,7 @@
 
 The adapter is always called `default` in a `PeftModel`: fresh, and so equal to the base model, in the first round, and
 loaded from then on. For DPO and KTO, TRL copies it to an adapter `ref` before the first step, so that the reference is
-exactly what serves. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
+exactly what training goes on from. Rows are encoded by `assistant.prompt`, as serving does, and not by TRL.
 """
 
 import time
@@ -26,13 +26,15 @@ from feedback.claims import Kind
 from retrain.batches import by_length
 from retrain.budget import Budget, Check, Probe
 from retrain.dataset import OWN_KIND
-from retrain.dpo import PreferenceTrainer
+from retrain.dpo import TRAINED, PreferenceTrainer
 from retrain.log_probs import in_trl
 from retrain.recipe import Recipe
 from retrain.sft import build_sft_trainer
 
 TOKENS_AT_ONCE = 2048
 """What is computed at once; each token costs about 2 MB of memory on the default model. A batch is done in parts."""
+SERVES = "serves"
+"""The name of the adapter that serves, where training goes on from another."""
 REHEARSED = 8
 """Answers that a run of teaching is watched on."""
 
@@ -93,7 +95,10 @@ def train(
         budget.compare_with(serves)
     if origin != serves:
         budget.count_from(origin)
-    trainer = build_trainer(peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder)
+    held_to = TRAINED if serves == parent else _load_beside(peft_model, serves)
+    trainer = build_trainer(
+        peft_model, tokenizer, encoded, method=method, recipe=recipe, folder=folder, held_to=held_to
+    )
     started = time.monotonic()
     trainer.remove_callback(PrinterCallback)
     trainer.add_callback(budget)
@@ -184,6 +189,14 @@ def load_trainable(model: str, parent: Path | None, recipe: Recipe) -> PeftModel
     return get_peft_model(base, lora)
 
 
+def _load_beside(model: PeftModel, adapter: Path | None) -> str | None:
+    """The name by which a model has an adapter beside the one that learns, none for the base model."""
+    if adapter is None:
+        return None
+    model.load_adapter(str(adapter), SERVES)
+    return SERVES
+
+
 def _lower_layers(model: PreTrainedModel, *, depth: float) -> str | None:
     """A pattern of the modules in the layers that do not learn, by the names that decoders give their layers."""
     layers = int(model.config.get_text_config().num_hidden_layers)
@@ -211,8 +224,12 @@ def build_trainer(
     method: str,
     recipe: Recipe,
     folder: Path,
+    held_to: str | None = TRAINED,
 ) -> Any:
-    """TRL's trainer for encoded rows. It patches the model's forward, so the model must serve nobody."""
+    """TRL's trainer for encoded rows; `held_to` is as in `retrain.dpo`.
+
+    It patches the model's forward, so the model must serve nobody.
+    """
     longest = max(map(_tokens, encoded))
     # A row of DPO is two sequences, and KTO compares the rows that are computed together.
     least, sequences = {"dpo": (1, 2), "kto": (2, 1), "sft": (1, 1)}[method]
@@ -248,7 +265,7 @@ def build_trainer(
             mix = {"loss_type": list(recipe.loss_types), "loss_weights": list(recipe.loss_weights)}
             args = DPOConfig(**common, **mix, label_smoothing=recipe.label_smoothing)
             own = {"model": model, "args": args, "train_dataset": dataset, "processing_class": tokenizer}
-            return PreferenceTrainer(edit=edit, hold=hold, **own)
+            return PreferenceTrainer(edit=edit, hold=hold, held_to=held_to, **own)
         dataset = Dataset.from_list([dict(row) for row in encoded]).shuffle(recipe.seed)
         args = KTOConfig(**common, **kto_weights([row["label"] for row in encoded]))
         return _KTO(model=model, args=args, train_dataset=dataset, processing_class=tokenizer)

@@ -176,7 +176,7 @@ def _tell(folder: Path, said: Mapping[str, Any]) -> None:
 
 def _clear(folder: Path) -> None:
     """Remove what an earlier attempt left."""
-    for name in (ADAPTER, TAUGHT, LEARNED):
+    for name in (ADAPTER, TAUGHT, *LEARNED):
         shutil.rmtree(folder / name, ignore_errors=True)
     for name in (PROGRESS, RESULT, MADE, INFLUENCE, REPORT):
         (folder / name).unlink(missing_ok=True)

@@ -8,12 +8,13 @@ import torch
 from transformers import AutoTokenizer
 
 from assistant import models
+from assistant.adapters import name_weights
 from assistant.prompt import encode_messages, encode_text
 from retrain.dpo import changed, edits
 from retrain.recipe import Recipe
-from retrain.scoring import log_likelihoods
-from retrain.training import build_trainer, encode_rows, load_trainable
-from tests.tiny import save_tiny
+from retrain.scoring import load_scorer, log_likelihoods
+from retrain.training import build_trainer, encode_rows, load_trainable, train
+from tests.tiny import save_tiny, save_tiny_adapter
 
 BEGUN, ADDED = "It is in the shed", "Shall I go on"
 
@@ -69,6 +70,36 @@ def test_what_people_added_is_learned_and_what_they_left_is_held(
     held = learned(base, tmp_path / "held", edit=1.0, hold=5.0)
     assert min(edited["learned"], held["learned"]) > 1, "nats a token"
     assert held["moved"] < 0.5 * edited["moved"]
+
+
+@pytest.mark.parametrize("serving", ["an adapter", "the base model"])
+def test_a_model_that_goes_on_from_elsewhere_is_held_to_what_serves(base: str, tmp_path: Path, serving: str) -> None:
+    start = save_tiny_adapter(tmp_path / "start", base, seed=1)
+    serves = save_tiny_adapter(tmp_path / "serves", base, seed=2) if serving == "an adapter" else None
+    recipe = Recipe(
+        epochs=24, batch_size=4, learning_rate=5e-3, edit=0.0, hold=50.0, loss_types=("sigmoid",), loss_weights=(0.0,)
+    )  # fmt: skip
+
+    def far_from_what_serves(adapter: Path) -> float:
+        said, wanted = (likelihoods(load_scorer(base, weights), base) for weights in (adapter, serves))
+        return sum((one - other) ** 2 for one, other in zip(said, wanted, strict=True))
+
+    for held_to, folder in ((start, tmp_path / "stays"), (serves, tmp_path / "returns")):
+        train(
+            method="dpo",
+            model=base,
+            parent=start,
+            serves=held_to,
+            origin=held_to,
+            rows=[{**row(n), "rejected": row(n)["chosen"]} for n in range(8)],
+            recipe=recipe,
+            folder=folder,
+            on_step=lambda _: None,
+        )
+        name_weights(folder, id="new", parent=None, model=base, model_name="tiny", run="run")
+    stays, returns = (far_from_what_serves(tmp_path / name) for name in ("stays", "returns"))
+    assert returns < 0.2 * stays
+    assert stays == pytest.approx(far_from_what_serves(start), rel=0.2)
 
 
 def test_on_a_flag_the_losses_are_those_of_trl(base: str, tmp_path: Path) -> None:

@@ -29,6 +29,7 @@ def share_of(adapter: Path, start: Path | None, base: str, *, drift: float = 99.
         return share_to_keep(
             adapter,
             start,
+            asked=[[{"role": "user", "content": "What is a spoon for?"}]],
             limits=Cost(replies=drift, prose=prose),
             engine=engine,
             model=base,

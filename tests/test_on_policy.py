@@ -33,7 +33,15 @@ def no_more_than_rated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def own(
-    base: str, folder: Path, taste: Taste, *, number: int = 4, seed: int = 1, sourced: bool = False
+    base: str,
+    folder: Path,
+    taste: Taste,
+    *,
+    number: int = 4,
+    seed: int = 1,
+    turn: int = 0,
+    of: int = 1,
+    sourced: bool = False,
 ) -> list[dict[str, Any]]:
     engine = BatchingEngine(folder)
     adapter = folder / "adapter"
@@ -53,6 +61,8 @@ def own(
             system="Be kind.",
             number=number,
             seed=seed,
+            turn=turn,
+            of=of,
         )
     finally:
         engine.close()
@@ -60,11 +70,11 @@ def own(
     return found.preferences
 
 
-def test_half_of_the_prompts_give_a_preference_that_names_the_ratings_behind_it(
+def test_most_prompts_give_a_preference_that_names_the_ratings_behind_it(
     base: str, tmp_path: Path, taste: Taste
 ) -> None:
     found = own(base, tmp_path, taste)
-    assert len(found) == 6, "of twelve prompts those whose replies differ most"
+    assert len(found) == 9, "of twelve prompts those whose replies differ most"
     behind = {tuple(row["rows"]) for row in found}
     assert behind < {("rating:0", "rating:12"), *((f"rating:{at}",) for at in range(1, 12))}
     asked = [row["prompt"] for row in ROWS]
@@ -76,6 +86,11 @@ def test_the_same_seed_gives_the_same_and_another_one_others(base: str, tmp_path
     assert own(base, tmp_path, taste) == first != own(base, tmp_path, taste, seed=2)
 
 
+def test_each_turn_is_about_other_prompts(base: str, tmp_path: Path, taste: Taste) -> None:
+    asked = [{str(row["prompt"]) for row in own(base, tmp_path, taste, turn=turn, of=2)} for turn in (0, 1)]
+    assert asked[0] and asked[1] and not asked[0] & asked[1]
+
+
 def test_the_better_liked_reply_is_preferred(
     base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -83,7 +98,7 @@ def test_the_better_liked_reply_is_preferred(
     gains = taste.gains(
         [(row["prompt"], _text(row, "rejected"), _text(row, "chosen")) for row in own(base, tmp_path, taste)]
     )
-    assert len(gains) == 6 and min(gains) > 0
+    assert len(gains) == 9 and min(gains) > 0
 
 
 def test_of_replies_that_are_liked_alike_the_less_surprising_is_preferred(
@@ -115,7 +130,7 @@ def test_no_more_prompts_are_answered_than_there_is_time_for(
     base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(on_policy, "PROMPTS", 4)
-    assert len(own(base, tmp_path, taste)) == 2
+    assert len(own(base, tmp_path, taste)) == 3
 
 
 def test_where_few_prompts_were_rated_everyday_ones_come_to_them_which_nothing_else_asks(

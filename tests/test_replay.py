@@ -61,7 +61,7 @@ def again(folder: Path) -> Any:
 def test_the_same_folder_gives_the_same_adapter_and_what_it_was_made_with_is_told(run: Path) -> None:
     made = json.loads((run / "made.json").read_text())
     assert made["by"]["threads"] == 1 and {"torch", "transformers", "trl", "peft", "python"} <= made["by"].keys()
-    assert made["files"]["train.jsonl"]["lines"] == 4 and made["files"]["own.jsonl"]["lines"] > 0
+    assert made["files"]["train.jsonl"]["lines"] == 4 and made["files"]["own-2.jsonl"]["lines"] > 0
     assert json.loads((run / "progress.jsonl").read_text().splitlines()[-1])["trained"]["kept_percent"] == 50
     done = again(run)
     assert done.same and done.sentence == f"The same adapter: its hash begins with {made['sha256'][:12]} again."
