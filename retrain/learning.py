@@ -61,7 +61,7 @@ class _Stage:
     rows: Sequence[Mapping[str, Any]]
     parent: Path | None
     serves: Path | None
-    """What preferences are measured against: the parent, but where they are learned in two stages."""
+    """What the model is held to, and measured against: the parent, but where it learns in stages."""
     origin: Path | None
     target: Path
 

@@ -70,11 +70,11 @@ def train(
 ) -> dict[str, Any]:
     """Train an adapter on rows in TRL's formats and save it, as PEFT does, to `folder`; what was dropped, and figures.
 
-    `model` is resolved, `parent` the folder of the adapter to go on from, if any, `serves` of that which serves, by
-    which the step to keep is found, and `origin` of that from which preferences began to move the model. Preferences
-    among the rows that are `held_out` say when to end, and which step to keep. Runs on the GPU if there is one. Raises
-    `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if preferences have moved the model as far as
-    they may, or if training ended in no numbers.
+    `model` is resolved, `parent` the folder of the adapter to go on from, if any, `serves` of that which serves, to
+    which the model is held and by which the step to keep is found, and `origin` of that from which preferences began to
+    move the model. Preferences among the rows that are `held_out` say when to end, and which step to keep. Runs on the
+    GPU if there is one. Raises `BadInput` if no row fits, `ModelUnavailable`, and `ThumbloopError` if preferences have
+    moved the model as far as they may, or if training ended in no numbers.
     """
     tokenizer = models.load_tokenizer(model)
     encoded, too_long = encode_rows(tokenizer, rows, method=method, max_length=recipe.max_length)
