@@ -35,7 +35,7 @@ class Recipe:
     """Nats a token by which preferences may move a model from what served before; see `retrain.budget`."""
     total_kl: float = 0.6
     """The same, all rounds together: from what was last taught outright, or what the assistant began with."""
-    drift: float | None = 1.07
+    drift: float | None = 1.05
     """How many times as surprising to the base model as before the replies of a model that learned preferences may be;
     beyond that, the update is taken back in part (`retrain.interpolation`). None: nothing is."""
     perplexity: float = 1.015
