@@ -90,8 +90,8 @@ class BulkWriter:
     def _scores(self, ids: torch.Tensor, mask: torch.Tensor, cache: DynamicCache) -> torch.Tensor:
         """Of the next token after `ids`, which come after what the cache holds, for each row; the mask is of both."""
         positions = (mask.cumsum(-1) - 1).clamp(min=0)[:, -ids.shape[1] :]
-        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions}
-        found: torch.Tensor = self._model(**inputs, past_key_values=cache, logits_to_keep=1).logits[:, -1]
+        inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": positions, "past_key_values": cache}
+        found: torch.Tensor = self._model(**inputs, use_cache=True, logits_to_keep=1).logits[:, -1]
         return found
 
     def _tensor(self, numbers: Sequence[Any]) -> torch.Tensor:

@@ -20,6 +20,7 @@ from transformers import TrainerCallback
 
 from assistant import models
 from assistant.errors import ThumbloopError
+from retrain.dpo import TRAINED
 from retrain.scoring import log_likelihoods
 
 CHECKS = 8
@@ -197,7 +198,7 @@ def _as_of(model: PeftModel, adapter: Path | None) -> Iterator[None]:
     try:
         yield
     finally:
-        model.set_adapter("default")
+        model.set_adapter(TRAINED)
         model.delete_adapter(ORIGIN)
 
 

@@ -43,7 +43,7 @@ class PreferenceTrainer(DPOTrainer):  # type: ignore[misc]
         return dataset
 
     def compute_ref_log_probs(self, model: Any, inputs: Mapping[str, Any]) -> Any:
-        if self._held_to != TRAINED:
+        if self._hold and self._held_to != TRAINED:
             labels = inputs["input_ids"].masked_fill(inputs["completion_mask"] == 0, -100)
             read = {name: inputs[name] for name in ("input_ids", "attention_mask")}
             with torch.no_grad(), use_adapter(model, adapter_name=self._held_to), self.accelerator.autocast():

@@ -2,7 +2,8 @@
 
 Between the weights that served and those that were trained lie models that keep most of what was learned at a fraction
 of its cost: the interpolation towards the start of WARP, https://arxiv.org/abs/2406.16768. What an update costs is told
-by what the model writes, as the gate does, but to prompts of its own, and by how well it still foretells plain prose.
+by what the model writes, as the gate does, but to rated and to other everyday prompts, and by how well it still
+foretells plain prose.
 """
 
 import logging
@@ -42,7 +43,7 @@ class Cost:
     """What an update costs beside what it teaches, each as a multiple of what it was before."""
 
     replies: float
-    """How surprising to the base model, in nats a token, the replies to everyday prompts are."""
+    """How surprising to the base model, in nats a token, the replies are."""
     prose: float
     """The perplexity of prose that no run reads."""
 

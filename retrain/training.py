@@ -105,7 +105,7 @@ def train(
     trainer.add_callback(_Telling(budget, on_step))
     with disable_input_dtype_casting(peft_model, active=recipe.fast):  # to float32 and, by autocast, back
         trainer.train()
-    peft_model.save_pretrained(str(folder), selected_adapters=["default"], safe_serialization=True)
+    peft_model.save_pretrained(str(folder), selected_adapters=[TRAINED], safe_serialization=True)
     _require_numbers(peft_model)
     return {
         "rows": len(encoded),
