@@ -95,11 +95,11 @@ class Grounding:
 
     def focus(self, asked: Assistant) -> Focus:
         """What an assistant answers from, passages or sentences. Raises `ModelUnavailable`."""
-        return self.automatic_focus(asked.model) if asked.focus is Focus.auto else asked.focus
+        return focus_of(asked.focus, asked.model, engine=self._engine)
 
     def automatic_focus(self, model: str) -> Focus:
         """What suits a model of its size. Raises `ModelUnavailable`."""
-        return Focus.sentences if self._engine.parameters(model) < SMALL_PARAMETERS else Focus.passages
+        return focus_of(Focus.auto, model, engine=self._engine)
 
     def search(
         self, asked: Assistant, query: str, *, limit: int, min_score: float | None, document: str | None = None
@@ -132,6 +132,15 @@ class Grounding:
         kept = [passage for passage in found if any(quote in passage.text for quote in quotes)]
         others = [passage for passage in found if passage not in kept][: max(0, asked.passages - len(kept + placed))]
         return [passage for passage in found if passage in kept or passage in others] + placed
+
+
+def focus_of(wanted: Focus, model: str, *, engine: Engine) -> Focus:
+    """What a model answers from: what is wanted or, if that is automatic, what suits its size. Raises
+    `ModelUnavailable`.
+    """
+    if wanted is not Focus.auto:
+        return wanted
+    return Focus.sentences if engine.parameters(model) < SMALL_PARAMETERS else Focus.passages
 
 
 def _source(n: int, passage: Passage) -> dict[str, Any]:

@@ -8,7 +8,7 @@ through the same two functions as serving.
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 from uuid import uuid4
 
 from jinja2 import TemplateError
@@ -132,6 +132,19 @@ def _with_sources(question: str, passages: Sequence[Source], *, searched: bool) 
         return f"{NO_SOURCES_HEADER}\n\nQuestion: {question}" if searched else question
     blocks = (f"[{n}] {_label(passage)}\n{passage.text.strip()}" for n, passage in enumerate(passages, 1))
     return "\n\n".join([SOURCES_HEADER, *blocks, f"Question: {question}"])
+
+
+def sources_in(messages: Sequence[ChatMessage]) -> list[dict[str, Any]]:
+    """The sources that a composed prompt gives, in their order: the number `n` and the `text` of each."""
+    content = messages[-1]["content"]
+    if not content.startswith(SOURCES_HEADER):
+        return []
+    left = content.removeprefix(SOURCES_HEADER).rpartition("\n\nQuestion: ")[0]
+    blocks: list[str] = []
+    while left:
+        block, _, left = left.partition(f"\n\n[{len(blocks) + 1}] ")
+        blocks.append(block)
+    return [{"n": n, "text": block.partition("\n")[2]} for n, block in enumerate(blocks[1:], 1)]
 
 
 def _label(passage: Source) -> str:

@@ -91,6 +91,51 @@ def stream_quoting(
         shown = len(told)
 
 
+def write_quoting(
+    engine: Engine,
+    prompts: Sequence[Sequence[int]],
+    *,
+    weights: Weights,
+    samplings: Sequence[Sampling],
+    sources: Sequence[Sequence[Mapping[str, Any]]],
+    on_reply: Callable[[], None],
+) -> list[Piece]:
+    """Whole replies as `stream_quoting` gives them, each from its own sources, for nobody who waits.
+
+    One without sources is as the model writes it. `on_reply` is called for each. Raises as `Engine.write` does.
+    """
+    tokenizer = engine.tokenizer(weights.model)
+    unquoted = [list(each) for each in sources]
+    told, ids = [""] * len(prompts), [list[int]() for _ in prompts]
+    written: dict[int, Piece] = {}
+    while going := [at for at in range(len(prompts)) if at not in written]:
+        pieces = engine.write(
+            [[*prompts[at], *ids[at]] for at in going],
+            weights=weights,
+            samplings=[
+                replace(samplings[at], max_new_tokens=samplings[at].max_new_tokens - len(ids[at])) for at in going
+            ],
+            on_reply=lambda: None,  # what is written may be a part
+        )
+        for at, piece in zip(going, pieces, strict=True):
+            text = told[at] + piece.text
+            opening = _OPENING.search(text, len(told[at])) if unquoted[at] else None
+            if opening is not None:
+                is_shown = bool(told[at]) or _is_no_brief_answer(text[: opening.start()])
+                told[at], unquoted[at] = _filled_in(opening, unquoted[at], is_shown=is_shown)
+                ids[at] = encode_text(tokenizer, told[at])
+                if len(ids[at]) < samplings[at].max_new_tokens:
+                    continue
+                written[at] = Piece(told[at], len(ids[at]), "length")
+            else:
+                brief = piece.finish == "stop" and unquoted[at] and not told[at]
+                added = _left_unquoted(text, unquoted[at]) if brief else ""
+                tokens = len(ids[at]) + piece.tokens + len(encode_text(tokenizer, added))
+                written[at] = Piece(text + added, tokens, piece.finish)
+            on_reply()
+    return [written[at] for at in range(len(prompts))]
+
+
 def _filled_in(
     opening: re.Match[str], unquoted: list[Mapping[str, Any]], *, is_shown: bool
 ) -> tuple[str, list[Mapping[str, Any]]]:

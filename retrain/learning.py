@@ -15,8 +15,10 @@ from typing import Any
 
 from assistant import adapters
 from assistant.batching import BatchingEngine
-from assistant.engine import Weights
+from assistant.engine import Engine, Weights
+from assistant.grounding import focus_of
 from assistant.knowledge.embedding import Embedder
+from assistant.tables import Focus
 from retrain.dataset import (
     ADAPTER,
     HELD_OUT,
@@ -182,6 +184,7 @@ class Learning:
                     adapter=adapter,
                     serves=stage.serves,
                     system=self._config["system"],
+                    quotes=self._quotes(engine),
                     number=stage.recipe.own_replies,
                     seed=stage.recipe.seed,
                     turn=turn,
@@ -246,6 +249,10 @@ class Learning:
 
     def _keep_share(self, adapter: str, share: float) -> None:
         write_synced(self._folder / KEPT, json.dumps(self._shares() | {adapter: share}).encode())
+
+    def _quotes(self, engine: Engine) -> bool:
+        """Whether quotations are filled in where the assistant answers."""
+        return focus_of(Focus(self._config["focus"]), self._config["model"], engine=engine) is Focus.sentences
 
     def _engine(self) -> AbstractContextManager[BatchingEngine]:
         return closing(BatchingEngine(self._folder, threads=self._config["threads"]))

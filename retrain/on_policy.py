@@ -60,6 +60,7 @@ def own_preferences(
     adapter: Path,
     serves: Path | None,
     system: str,
+    quotes: bool,
     number: int,
     seed: int,
     turn: int = 0,
@@ -67,7 +68,8 @@ def own_preferences(
 ) -> Own:
     """Preferences between the adapter's replies, `number` to each prompt of rated rows, in turns to other prompts.
 
-    The same rows and seed give the same preferences. What serves writes a reply to each, too: how plain it is counts.
+    The same rows and seed give the same preferences; `quotes` is as in `write_replies`. What serves writes a reply to
+    each, too: how plain it is counts.
     """
     tokenizer = engine.tokenizer(model)
     asked = _rated(rows, seed=seed)
@@ -83,7 +85,7 @@ def own_preferences(
         prompts = [prompt for prompt, _ in asked for _ in range(times)]
         probes = [Probe(messages=prompt, ids=encode_messages(tokenizer, prompt)) for prompt in prompts]
         of = Weights(model=model, adapter=weights)
-        written = write_replies(engine, probes, weights=of, sampling=sampling, on_reply=lambda: None)
+        written = write_replies(engine, probes, weights=of, sampling=sampling, on_reply=lambda: None, quotes=quotes)
         replies = [encode_text(tokenizer, reply.text) for reply in written]
         found = log_likelihoods(base, [probe.ids for probe in probes], replies)
         return [_Reply(reply, -sum(each), len(each)) for reply, each in zip(written, found, strict=True)]

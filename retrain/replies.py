@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import SOURCES_HEADER, ChatMessage, compose, encode_messages
+from assistant.prompt import SOURCES_HEADER, ChatMessage, compose, encode_messages, sources_in
+from assistant.quoting import write_quoting
 from retrain.dataset import read
 
 HERE = Path(__file__).parent
@@ -54,12 +55,18 @@ def write_replies(
     weights: Weights,
     sampling: Sampling,
     on_reply: Callable[[], None],
+    quotes: bool = False,
 ) -> list[Written]:
-    """Answer each probe, the nth with the nth seed after `sampling.seed`; `on_reply` is called for each."""
-    written = engine.write(
+    """Answer each probe, the nth with the nth seed after `sampling.seed`; `on_reply` is called for each.
+
+    If it `quotes`, quotations come from a prompt's sources, as in the chat.
+    """
+    written = write_quoting(
+        engine,
         [probe.ids for probe in probes],
         weights=weights,
         samplings=[replace(sampling, seed=sampling.seed + number) for number in range(len(probes))],
+        sources=[sources_in(probe.messages) if quotes else () for probe in probes],
         on_reply=on_reply,
     )
     return [Written(text=one.text.strip(), tokens=one.tokens, ended=one.finish == "stop") for one in written]

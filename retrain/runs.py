@@ -248,6 +248,7 @@ class Runs:
             "why": why,
             "recipes": {method: asdict(recipe) for method, recipe in recipes.items()},
             "system": assistant.system_prompt,
+            "focus": assistant.focus.value,
             "temperature": assistant.temperature,
             "top_p": assistant.top_p,
             "seed": next(iter(recipes.values())).seed,

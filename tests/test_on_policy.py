@@ -59,6 +59,7 @@ def own(
             adapter=adapter,
             serves=None,
             system="Be kind.",
+            quotes=True,
             number=number,
             seed=seed,
             turn=turn,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pytest
 
 from assistant.errors import BadInput
-from assistant.prompt import compose, encode_messages, encode_reply, encode_text
+from assistant.prompt import compose, encode_messages, encode_reply, encode_text, sources_in
 from tests.tiny import tiny_tokenizer
 
 CONTROL = ("<|im_start|>", "<|im_end|>", "<|endoftext|>")
@@ -72,6 +72,19 @@ def test_sources_stand_numbered_in_the_last_message_before_the_question() -> Non
     assert last.index("[1]") < last.index("Under the mat.") < last.index("[2]") < last.index("There are two.")
     assert last.rstrip().index("Where is the key?") > last.index("There are two.")
     assert prompt.passages == 2
+
+
+def test_sources_are_found_again_in_the_prompt_that_gives_them() -> None:
+    texts = ["Under the mat.", "There are two.\n\n[1] A note.\n\nQuestion: which?", "[4] Odd\nend"]
+    passages = [FakePassage("Keys", "Spare", text) for text in texts]
+    given = compose(TOKENIZER, "Where is the key?", system="S", passages=passages, budget=5_000)
+    assert sources_in(given.messages) == [{"n": n, "text": text} for n, text in enumerate(texts, 1)]
+
+
+@pytest.mark.parametrize("searched", [True, False])
+def test_a_prompt_without_sources_gives_none(*, searched: bool) -> None:
+    prompt = compose(TOKENIZER, "[1] Which?\nThis.", system="S", searched=searched, budget=5_000)
+    assert sources_in(prompt.messages) == []
 
 
 def test_the_budget_keeps_sources_before_history_and_the_newest_turn_before_older_ones() -> None:

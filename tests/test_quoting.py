@@ -8,7 +8,7 @@ import pytest
 from assistant.engine import Piece, Sampling, Weights
 from assistant.fake_engine import FakeEngine
 from assistant.prompt import REFUSAL, encode_text
-from assistant.quoting import HELD_CHARS, borne_out, choose, stream_quoting
+from assistant.quoting import HELD_CHARS, borne_out, choose, stream_quoting, write_quoting
 
 SOURCES: list[dict[str, Any]] = [
     {"n": 1, "text": "The ferry leaves\nat nine."},
@@ -149,3 +149,56 @@ def test_another_source_is_quoted_before_the_best_match_where_it_says_much_more_
     assert [source["n"] for source in choose("The ferry leaves in 1871.", SOURCES)] == [1]
     assert [source["n"] for source in choose("", SOURCES)] == [1]
     assert [source["n"] for source in choose("Nine.", SOURCES[1:])] == [2]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 20, 200])
+@pytest.mark.parametrize(
+    "written",
+    [
+        ['Anna Ruhl. "The mill was bilt', ""],
+        ['Blue. "Nonsense', '"Nonsense', "And so on."],
+        ["In 1871"],
+        ["Tell me more about it, please."],
+        [f'{"It is said that much is said. " * 8}"Nonsense', ""],
+        [f"By {REFUSAL}"],
+    ],
+)
+def test_many_replies_at_once_are_what_the_chat_would_say(written: list[str], limit: int) -> None:
+    engine = FakeEngine()
+    for text in written:
+        engine.enqueue(text)
+    streamed = pieces_of(engine, limit=limit)
+    weights, sampling = Weights(model="default"), Sampling(max_new_tokens=limit)
+    engine = FakeEngine()
+    for text in written:
+        engine.enqueue(text)
+    told: list[None] = []
+    (one,) = write_quoting(
+        engine,
+        [[5, 6, 7]],
+        weights=weights,
+        samplings=[sampling],
+        sources=[SOURCES],
+        on_reply=lambda: told.append(None),
+    )
+    assert one.text == text_of(streamed)
+    assert (one.tokens, one.finish) == (streamed[-1].tokens, streamed[-1].finish)
+    assert len(told) == 1
+
+
+def test_of_many_replies_each_is_from_its_own_sources() -> None:
+    engine = FakeEngine()
+    for text in ('Anna Ruhl. "', 'Nine. "', 'Four. "', "", ""):
+        engine.enqueue(text)
+    weights, samplings = Weights(model="default"), [Sampling(max_new_tokens=99)] * 3
+    sources = [SOURCES[1:2], SOURCES[:1], []]
+    prompts = [[5], [6], [7]]
+    written = write_quoting(
+        engine, prompts, weights=weights, samplings=samplings, sources=sources, on_reply=lambda: None
+    )
+    assert [piece.text for piece in written] == [
+        'Anna Ruhl. "The mill was built in 1871 by Anna Ruhl." [2]',
+        'Nine. "The ferry leaves at nine." [1]',
+        'Four. "',
+    ]
+    assert [call.prompt[0] for call in engine.history] == [5, 6, 7, 5, 6]

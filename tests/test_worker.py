@@ -62,6 +62,7 @@ def write_run(folder: Path, model: str, **changes: Any) -> Path:
         "method": "dpo",
         "recipes": {"dpo": asdict(Recipe(epochs=1, batch_size=2))},
         "system": "Help.",
+        "focus": "auto",
         "temperature": 0.3,
         "top_p": 0.9,
         "seed": 1,

@@ -154,7 +154,8 @@ def sample(
     seed: int,
     on_reply: Callable[[], None] = lambda: None,
 ) -> list[Written]:
-    """A reply to each question, the nth with the nth seed after `seed`."""
+    """A reply to each question as the chat would show it, the nth with the nth seed after `seed`."""
     weights = Weights(model="default", adapter=adapter)
     free = Sampling(temperature=TEMPERATURE, top_p=TOP_P, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
-    return write_replies(engine, [one.probe for one in asked], weights=weights, sampling=free, on_reply=on_reply)
+    probes = [one.probe for one in asked]
+    return write_replies(engine, probes, weights=weights, sampling=free, on_reply=on_reply, quotes=True)
