@@ -1,8 +1,8 @@
 """How the next token is chosen, for each request of a batch by its own settings and its own seed.
 
 A sampled token depends on the seed, its position and the model's scores, and never on who else is in the batch. It is
-found as the arg max of p / e, where e is exponential noise of that seed and position: that is a draw from p, so the
-batch as a whole can be decoded by arg max. Greedy rows are left as they are.
+where the running sum of the probabilities, in the order of the vocabulary, passes a number that comes of seed and
+position.
 """
 
 from collections.abc import Sequence
@@ -16,6 +16,9 @@ from transformers.generation.continuous_batching.cb_logits_processors import (
 )
 from transformers.generation.logits_process import LogitsProcessorList
 
+DIGITS = 3
+"""Bytes of the number that decides: as many as float32 tells apart."""
+
 
 def choose(scores: torch.Tensor, *, temperature: float, top_p: float, seed: int, position: int) -> int:
     """Draw a token id from the scores (shape [vocabulary]) of the next token at a `position` of the sequence.
@@ -23,25 +26,28 @@ def choose(scores: torch.Tensor, *, temperature: float, top_p: float, seed: int,
     `top_p` keeps the most probable tokens until their sum reaches it. The same arguments give the same token.
     """
     probabilities = torch.softmax(scores.float() / temperature, dim=-1)
-    candidates = torch.arange(len(probabilities), device=scores.device)
+    candidates = None
     if top_p < 1:
         # What is rarer than this sums to less than 1 - top_p even if every token were: only the rest needs sorting.
         floor = (1 - top_p) / len(probabilities)
         candidates = torch.nonzero(probabilities >= floor).squeeze(-1)
         ranked, order = probabilities[candidates].sort(descending=True, stable=True)
         before = ranked.cumsum(-1) - ranked
-        candidates = candidates[order[before < top_p]]
-    if len(candidates) == 0:  # the scores are not numbers: nothing can be drawn from them
+        candidates = candidates[order[before < top_p]].sort().values
+        probabilities = probabilities[candidates]
+    sums = probabilities.cumsum(-1)
+    if not len(sums) or not sums[-1] > 0:  # the scores are not numbers: nothing can be drawn from them
         return 0
-    uniform = _uniform(len(probabilities), seed=seed, position=position).to(scores.device)
-    noise = -torch.log(uniform[candidates])
-    return int(candidates[torch.argmax(probabilities[candidates] / noise)])
+    below = sums[-1].nextafter(sums[0])  # where a product is rounded up
+    passed = torch.minimum(sums[-1] * _uniform(seed=seed, position=position), below)
+    drawn = torch.searchsorted(sums, passed, right=True)  # past what has no probability
+    return int(drawn if candidates is None else candidates[drawn])
 
 
-def _uniform(size: int, *, seed: int, position: int) -> torch.Tensor:
-    digest = blake2b(f"{seed} {position}".encode(), digest_size=4).digest()  # torch's CPU generator takes 32 bits
-    generator = torch.Generator().manual_seed(int.from_bytes(digest))
-    return torch.rand(size, generator=generator)
+def _uniform(*, seed: int, position: int) -> float:
+    """From 0 to 1, without 1."""
+    digest = blake2b(f"{seed} {position}".encode(), digest_size=DIGITS).digest()
+    return int.from_bytes(digest) / float(256**DIGITS)
 
 
 class SeededSampler(ContinuousBatchingLogitsProcessor):  # type: ignore[misc]
