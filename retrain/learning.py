@@ -169,7 +169,7 @@ class Learning:
             return None
         embedding = self._config["embedding"]
         taste = Taste.learn(rows, embedding=Embedder(embedding) if embedding else None)
-        return taste if taste.tested.low > 0.5 else None
+        return taste if (taste.tested + taste.thumbs).low > 0.5 else None
 
     def _own_preferences(self, stage: _Stage, adapter: Path, taste: Taste, *, turn: int) -> list[dict[str, Any]]:
         """Let the model write replies and compare them, unless it has; the first time, say how much of it stays."""

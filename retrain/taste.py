@@ -77,11 +77,13 @@ class Hits:
 class Taste:
     """What people like, as far as the ratings of a run tell it."""
 
-    def __init__(self, look: "_Look", weights: Floats, *, tested: Hits) -> None:
+    def __init__(self, look: "_Look", weights: Floats, *, tested: Hits, thumbs: Hits) -> None:
         self._look = look
         self._weights = weights
         self.tested = tested
         """On the preferences that it learned from, by fifths, each foretold from what is on other questions."""
+        self.thumbs = thumbs
+        """The same on single thumbs: how often a liked reply came before a disliked one, each in one comparison."""
 
     @classmethod
     def learn(cls, rows: Sequence[Mapping[str, Any]], *, embedding: Embedding | None) -> "Taste":
@@ -95,7 +97,9 @@ class Taste:
         strength, foretold = max(tried, key=lambda each: seen.likelihood(each[1]))
         preferences = foretold[~seen.single]
         tested = Hits(len(preferences), int((preferences > 0).sum()))
-        return cls(look, _fit(seen.rows, seen.liked, seen.single, strength=strength)[0], tested=tested)
+        thumbs = _told_apart(*(foretold[seen.single & (seen.liked == label)] for label in (1, -1)))
+        weights, _ = _fit(seen.rows, seen.liked, seen.single, strength=strength)
+        return cls(look, weights, tested=tested, thumbs=thumbs)
 
     def score(self, prompt: Sequence[ChatMessage], replies: Sequence[str]) -> list[float]:
         """How well replies to one prompt are liked: only the differences between them mean anything."""
@@ -228,6 +232,18 @@ class _Seen:
 
     def likelihood(self, foretold: Floats) -> float:
         return float(-(_counts(self.single) * numpy.logaddexp(0, -self.liked * foretold)).sum())
+
+
+def _told_apart(liked: Floats, disliked: Floats) -> Hits:
+    """Of as many comparisons as the fewer replies allow, how many are right: the share is that of all comparisons.
+
+    That is the area under the ROC curve (Hanley and McNeil 1982, https://doi.org/10.1148/radiology.143.1.7063747).
+    """
+    of = min(len(liked), len(disliked))
+    if not of:
+        return Hits(0, 0)
+    gaps = liked[:, None] - disliked[None, :]
+    return Hits(of, round(of * float(((numpy.sign(gaps) + 1) / 2).mean())))
 
 
 def _counts(single: NDArray[numpy.bool_]) -> Floats:

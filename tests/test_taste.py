@@ -59,6 +59,19 @@ def test_single_thumbs_teach_too_and_help_where_preferences_are_few() -> None:
     assert Taste.learn(alone, embedding=None).tested == Hits(0, 0)  # a thumb compares nothing
 
 
+@pytest.mark.parametrize("wrong", [0.15, 0.5])
+def test_it_knows_of_thumbs_too_whether_it_can_foretell_them(wrong: float) -> None:
+    told = Hits(0, 0)
+    for seed in range(5):
+        rows = thumbs("a list", 60, wrong=wrong, seed=seed)
+        found = Taste.learn(rows, embedding=None).thumbs
+        liked = sum(row["label"] for row in rows)
+        assert found.of == min(liked, 60 - liked)
+        told += found
+    assert (told.low > 0.5) is (wrong < 0.5)
+    assert Taste.learn([row for row in rows if row["label"]], embedding=None).thumbs == Hits(0, 0)
+
+
 def test_replies_are_ranked_by_what_is_liked_of_them() -> None:
     learned = Taste.learn(preferences("courtesy", PAIRS), embedding=HashEmbedder())
     plain = "The road is by the house."
