@@ -301,10 +301,18 @@ def test_figures_tell_gain_from_damage() -> None:
     preference = preferences()["brevity"]
     held_out = [Asked(f"{n}?", Probe(messages=[], ids=[1])) for n in range(2)]
     before, after = said("one two three " * 20, "one two"), said("one two three four five", "one two", right=38)
+    corrected = [preference.correct(answer) for answer in before.answers(held_out)]
     figures = measures.compare(
-        held_out, before, after, preference=preference, drift=DRIFT, drift_corrected=1.2, perplexity_rise=0.01
+        held_out,
+        before,
+        after,
+        preference=preference,
+        corrected=corrected,
+        drift=DRIFT,
+        drift_corrected=1.2,
+        perplexity_rise=0.01,
     )
-    assert (figures.gain, figures.ceiling) == (0.25, 1.0)
+    assert (figures.gain, figures.gain_corrected, figures.ceiling) == (0.25, 0.75, 1.0)
     assert figures.documents_fall == pytest.approx(0.04) and not figures.kept
     assert figures.distinct_2_fall < 0
     assert replace(figures, documents_fall=0.02).kept
@@ -380,8 +388,8 @@ def test_drift_and_gain_are_as_sure_as_there_are_questions_however_often_they_ar
 
 def result(**more: Any) -> dict[str, Any]:
     figures = measures.Figures(
-        gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, score_before=0.2, score_after=0.8, drift=1.2,
-        drift_low=1.1, drift_high=1.3, drift_corrected=1.1,
+        gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, gain_corrected=0.95, score_before=0.2, score_after=0.8,
+        drift=1.2, drift_low=1.1, drift_high=1.3, drift_corrected=1.1,
         perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80,
         tokens_after=30,
     )  # fmt: skip
@@ -399,7 +407,7 @@ def test_tables_say_what_was_found_and_mark_what_is_beyond_its_limit(tmp_path: P
     assert [row.label for row in rows] == ["x", "x, plain TRL", "y, round 1", "y, round 2"]
     cells = tables.cells(rows[0])
     assert len(cells) == len(tables.HEADINGS) == len(tables.cells(rows[3]))
-    assert cells[1:3] == ["70% / –", "90%"] and cells[6] == "1.20 ! (1.10–1.30) / 1.10"
+    assert cells[1:3] == ["70% / –", "90%"] and cells[4] == "100% / 95%" and cells[6] == "1.20 ! (1.10–1.30) / 1.10"
     assert tables.cells(rows[3])[2] == "50%"
     assert tables.rows([result(pushed=2.0)])[0].verdict == "passed wrongly, the pushed phrase in 2 replies"
     draw("Title", rows, tmp_path / "t.png")

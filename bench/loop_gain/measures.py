@@ -5,7 +5,7 @@ Nothing here is loosened for a preference that does badly: `LIMITS` are those of
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -42,6 +42,8 @@ class Figures:
     """95% interval."""
     ceiling: float
     """The gain if every new reply were perfect: a reply that was perfect before can only tie."""
+    gain_corrected: float
+    """The gain if these people corrected every reply: what they show is no better than that, as far as it goes."""
     score_before: float
     score_after: float
     drift: float
@@ -108,13 +110,18 @@ def compare(
     after: Said,
     *,
     preference: Preference,
+    corrected: Sequence[str],
     drift: Drift,
     drift_corrected: float,
     perplexity_rise: float,
     times: int = 1,
 ) -> Figures:
-    """The figures of what was said before and after to questions that were all asked so many times in turn."""
-    old, new = ([preference.score(answer) for answer in said.answers(asked)] for said in (before, after))
+    """The figures of what was said before and after to questions that were all asked so many times in turn.
+
+    `corrected` is what people would have said instead of what was said before.
+    """
+    wished = replace(before, replies=list(corrected))
+    old, new, ideal = ([preference.score(each) for each in said.answers(asked)] for said in (before, after, wished))
     low, high = interval(old, new, times=times)
     varied = distinct_2(before.replies)
     return Figures(
@@ -122,6 +129,7 @@ def compare(
         gain_low=round(low, 4),
         gain_high=round(high, 4),
         ceiling=round(gain_of(old, [1.0] * len(old)), 4),
+        gain_corrected=round(gain_of(old, ideal), 4),
         score_before=round(fmean(old), 4),
         score_after=round(fmean(new), 4),
         drift=round(drift.ratio, 4),

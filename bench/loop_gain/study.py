@@ -291,6 +291,7 @@ class _Round:
             old,
             new,
             preference=self.preference,
+            corrected=corrected,
             drift=now.over(first, times=times),
             drift_corrected=wished.over(first, times=times).ratio,
             perplexity_rise=rise,

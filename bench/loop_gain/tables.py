@@ -25,8 +25,8 @@ DIFFERING = {"events": "{} pieces", "signals": "{}", "method": "{}", "harm": "{}
 TWO = ("brevity", "follow-up")
 ROUNDS = 5
 HEADINGS = (
-    "study", "at once, near / new", "gain", "95%", "at best", "score", "drift / if corrected", "perplexity",
-    "distinct-2", "documents", "tokens", "gate",
+    "study", "at once, near / new", "gain", "95%", "at best / if corrected", "score", "drift / if corrected",
+    "perplexity", "distinct-2", "documents", "tokens", "gate",
 )  # fmt: skip
 
 
@@ -102,7 +102,7 @@ def cells(row: Row) -> list[str]:
         at_once,
         f"{figures['gain']:.0%}",
         f"{figures['gain_low']:.0%}–{figures['gain_high']:.0%}",
-        f"{figures['ceiling']:.0%}",
+        f"{figures['ceiling']:.0%} / {figures['gain_corrected']:.0%}",
         f"{figures['score_before']:.2f} → {figures['score_after']:.2f}",
         f"{figures['drift']:.2f}{_mark(figures, 'drift')} ({figures['drift_low']:.2f}–{figures['drift_high']:.2f}) / "
         f"{figures['drift_corrected']:.2f}",
