@@ -9,6 +9,7 @@ rated do, for a taste speaks of any reply.
 
 import json
 import random
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ import numpy
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import ChatMessage, compose, encode_messages, encode_text
 from retrain.dataset import OWN_KIND
+from retrain.measures import repetition
 from retrain.rehearsal import TEMPERATURE
 from retrain.replies import Probe, Written, mostly_sourced, write_replies
 from retrain.scoring import load_scorer, log_likelihoods
@@ -37,6 +39,10 @@ FLUENCY = (0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 preferred is plain enough, or the last. Who is right about a taste need not be strange."""
 PLAIN = 0.9
 """How surprising that is at most, as a multiple of what serves says: a model that learns it comes out above."""
+REPEATED = 0.1
+"""The share of a reply that may have stood in it before, for it to be the better one: to the base model what goes round
+in circles is the plainest of all."""
+QUOTATION = re.compile(r'"[^"]*" \[\d+\]')
 TOLD_APART = 0.75
 """The share of prompts whose best and worst replies are learned from, those that differ most."""
 
@@ -136,7 +142,7 @@ class _Reply(NamedTuple):
 
 
 class _Choice(NamedTuple):
-    """The best and the worst of the replies to a prompt, and by how much they differ."""
+    """The best of the replies to a prompt that do not repeat themselves, the worst, and by how much they differ."""
 
     prompt: list[ChatMessage]
     ids: list[str]
@@ -155,8 +161,15 @@ def _choose(
     asked: tuple[list[ChatMessage], list[str]], replies: Sequence[_Reply], liked: Sequence[float], *, fluency: float
 ) -> _Choice:
     scores = numpy.array(liked) - fluency * numpy.array([_surprise([reply]) for reply in replies])
-    best, worst = int(scores.argmax()), int(scores.argmin())
+    worst = int(scores.argmin())
+    fresh = [at for at, reply in enumerate(replies) if _repeated(reply.written.text) <= REPEATED]
+    best = max(fresh, key=lambda at: float(scores[at]), default=worst)
     return _Choice(*asked, replies[best], replies[worst], float(scores[best] - scores[worst]))
+
+
+def _repeated(text: str) -> float:
+    """The share of a reply's own words that stood in it before; a quotation may say again what it bears out."""
+    return repetition([QUOTATION.sub(" ", text)])
 
 
 def _surprise(replies: Sequence[_Reply]) -> float:

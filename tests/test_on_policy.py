@@ -9,6 +9,7 @@ from assistant.batching import BatchingEngine
 from assistant.prompt import SOURCES_HEADER
 from retrain import on_policy
 from retrain.on_policy import own_preferences
+from retrain.replies import Probe, Written
 from retrain.taste import Taste
 from tests.planted import preferences
 from tests.tiny import save_tiny, save_tiny_adapter
@@ -125,6 +126,25 @@ def test_fluency_weighs_more_where_what_is_liked_surprises(
     assert little != much
     assert preferred((0.0, 50.0), plain=9.0) == little, "plain enough as it is"
     assert preferred((0.0, 50.0), plain=0.0) == much, "nothing is, so the last"
+
+
+def test_a_reply_that_goes_round_in_circles_is_never_preferred_but_one_that_quotes_itself_may_be(
+    base: str, tmp_path: Path, taste: Taste, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sentence = "The ferry leaves at nine in the morning"
+    said = ["It is so. " * 8, f'{sentence}. "{sentence}." [1]', "On some days.", "No."]
+
+    def write(_engine: object, probes: list[Probe], **_: object) -> list[Written]:
+        return [Written(text=said[at % 4], tokens=9, ended=True) for at in range(len(probes))]
+
+    monkeypatch.setattr(on_policy, "write_replies", write)
+    monkeypatch.setattr(on_policy, "FLUENCY", (0.0,))
+    monkeypatch.setattr(taste, "score", lambda _prompt, replies: [-said.index(reply) for reply in replies])
+    assert {_text(row, "chosen") for row in own(base, tmp_path, taste)} == {said[1]}
+    said[1] = said[0] + "Or not."
+    assert {_text(row, "chosen") for row in own(base, tmp_path, taste)} == {said[2]}
+    said[2:] = said[:2]
+    assert own(base, tmp_path, taste) == [], "where all go round in circles, none is better"
 
 
 def test_no_more_prompts_are_answered_than_there_is_time_for(
