@@ -203,6 +203,7 @@ def _config(name: str, known: Known, *, source: Source, place: Place) -> dict[st
         "parent": source.start.name if source.start else None,
         "origin": str(source.start) if source.start else None,
         "system": source.system,
+        "focus": "auto",
         "temperature": temperature,
         "top_p": top_p,
         "embedding": place.embedding(),
