@@ -22,6 +22,8 @@ _OPENING = re.compile(r'(?<=[.!?)\]"])\s+["“]')
 """A quotation begins behind a finished sentence or another quotation; elsewhere quotation marks are the model's own."""
 NEW_PARAGRAPH = "\n\n"
 """Behind the end of a block of code nothing else may stand."""
+_QUOTATION = re.compile(r'"[^"]*" \[\d+\]')
+"""As it is filled in."""
 _GOES_ON = re.compile(r'[.!?)\]"]\s+[^\s"“]')
 """A finished sentence, and behind it no quotation."""
 HELD_CHARS = 160
@@ -102,7 +104,8 @@ def write_quoting(
 ) -> list[Piece]:
     """Whole replies as `stream_quoting` gives them, each from its own sources, for nobody who waits.
 
-    One without sources is as the model writes it. `on_reply` is called for each. Raises as `Engine.write` does.
+    One without sources is as the model writes it. `on_reply` is called for each, once it is begun. Raises as
+    `Engine.write` does.
     """
     tokenizer = engine.tokenizer(weights.model)
     unquoted = [list(each) for each in sources]
@@ -115,7 +118,7 @@ def write_quoting(
             samplings=[
                 replace(samplings[at], max_new_tokens=samplings[at].max_new_tokens - len(ids[at])) for at in going
             ],
-            on_reply=lambda: None,  # what is written may be a part
+            on_reply=(lambda: None) if any(ids) else on_reply,
         )
         for at, piece in zip(going, pieces, strict=True):
             text = told[at] + piece.text
@@ -124,15 +127,13 @@ def write_quoting(
                 is_shown = bool(told[at]) or _is_no_brief_answer(text[: opening.start()])
                 told[at], unquoted[at] = _filled_in(opening, unquoted[at], is_shown=is_shown)
                 ids[at] = encode_text(tokenizer, told[at])
-                if len(ids[at]) < samplings[at].max_new_tokens:
-                    continue
-                written[at] = Piece(told[at], len(ids[at]), "length")
+                if len(ids[at]) >= samplings[at].max_new_tokens:
+                    written[at] = Piece(told[at], len(ids[at]), "length")
             else:
                 brief = piece.finish == "stop" and unquoted[at] and not told[at]
                 added = _left_unquoted(text, unquoted[at]) if brief else ""
                 tokens = len(ids[at]) + piece.tokens + len(encode_text(tokenizer, added))
                 written[at] = Piece(text + added, tokens, piece.finish)
-            on_reply()
     return [written[at] for at in range(len(prompts))]
 
 
@@ -184,6 +185,11 @@ def borne_out(answer: str, sources: Sequence[Mapping[str, Any]]) -> bool:
     said = content(answer)
     known = spell_numbers(content(" ".join(source["text"] for source in sources)))
     return said.terms <= known.terms and said.numbers <= known.numbers
+
+
+def own_words(answer: str) -> str:
+    """An answer without the quotations that were filled in."""
+    return _QUOTATION.sub(" ", answer)
 
 
 def _quotation(source: Mapping[str, Any]) -> str:

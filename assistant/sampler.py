@@ -38,14 +38,13 @@ def choose(scores: torch.Tensor, *, temperature: float, top_p: float, seed: int,
     sums = probabilities.cumsum(-1)
     if not len(sums) or not sums[-1] > 0:  # the scores are not numbers: nothing can be drawn from them
         return 0
-    below = sums[-1].nextafter(sums[0])  # where a product is rounded up
-    passed = torch.minimum(sums[-1] * _uniform(seed=seed, position=position), below)
+    passed = sums[-1] * _uniform(seed=seed, position=position)
     drawn = torch.searchsorted(sums, passed, right=True)  # past what has no probability
     return int(drawn if candidates is None else candidates[drawn])
 
 
 def _uniform(*, seed: int, position: int) -> float:
-    """From 0 to 1, without 1."""
+    """From 0 to 1, without 1: so many digits that no sum, times the number, is rounded up to the sum."""
     digest = blake2b(f"{seed} {position}".encode(), digest_size=DIGITS).digest()
     return int.from_bytes(digest) / float(256**DIGITS)
 

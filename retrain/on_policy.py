@@ -9,7 +9,6 @@ rated do, for a taste speaks of any reply.
 
 import json
 import random
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ import numpy
 
 from assistant.engine import Engine, Sampling, Weights
 from assistant.prompt import ChatMessage, compose, encode_messages, encode_text
+from assistant.quoting import own_words
 from retrain.dataset import OWN_KIND
 from retrain.measures import repetition
 from retrain.rehearsal import TEMPERATURE
@@ -42,7 +42,6 @@ PLAIN = 0.9
 REPEATED = 0.1
 """The share of a reply that may have stood in it before, for it to be the better one: to the base model what goes round
 in circles is the plainest of all."""
-QUOTATION = re.compile(r'"[^"]*" \[\d+\]')
 TOLD_APART = 0.75
 """The share of prompts whose best and worst replies are learned from, those that differ most."""
 
@@ -94,7 +93,11 @@ def own_preferences(
         written = write_replies(engine, probes, weights=of, sampling=sampling, on_reply=lambda: None, quotes=quotes)
         replies = [encode_text(tokenizer, reply.text) for reply in written]
         found = log_likelihoods(base, [probe.ids for probe in probes], replies)
-        return [_Reply(reply, -sum(each), len(each)) for reply, each in zip(written, found, strict=True)]
+        repeated = [repetition([own_words(reply.text)]) for reply in written]
+        return [
+            _Reply(reply, -sum(each), len(each), again)
+            for reply, each, again in zip(written, found, repeated, strict=True)
+        ]
 
     own, usual = write(adapter, number), _surprise(write(serves, 1))
     by_prompt = [own[at : at + number] for at in range(0, len(own), number)]
@@ -134,11 +137,15 @@ def _rated(rows: Sequence[Mapping[str, Any]], *, seed: int) -> list[tuple[list[C
 
 
 class _Reply(NamedTuple):
-    """A reply and how surprising it is to the base model."""
+    """A reply, how surprising it is to the base model, and the share of its own words that stood in it before.
+
+    A quotation may say again what it bears out.
+    """
 
     written: Written
     nats: float
     tokens: int
+    repeated: float
 
 
 class _Choice(NamedTuple):
@@ -162,14 +169,9 @@ def _choose(
 ) -> _Choice:
     scores = numpy.array(liked) - fluency * numpy.array([_surprise([reply]) for reply in replies])
     worst = int(scores.argmin())
-    fresh = [at for at, reply in enumerate(replies) if _repeated(reply.written.text) <= REPEATED]
+    fresh = [at for at, reply in enumerate(replies) if reply.repeated <= REPEATED]
     best = max(fresh, key=lambda at: float(scores[at]), default=worst)
     return _Choice(*asked, replies[best], replies[worst], float(scores[best] - scores[worst]))
-
-
-def _repeated(text: str) -> float:
-    """The share of a reply's own words that stood in it before; a quotation may say again what it bears out."""
-    return repetition([QUOTATION.sub(" ", text)])
 
 
 def _surprise(replies: Sequence[_Reply]) -> float:
