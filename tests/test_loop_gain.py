@@ -25,7 +25,7 @@ from bench.loop_gain.plots import draw
 from bench.loop_gain.preference import Answer, Preference
 from bench.loop_gain.preferences import preferences
 from bench.loop_gain.questions import DOCUMENTS, about_documents, answered
-from bench.loop_gain.speech import Asked, Said, compose_held_out, document_probes, speak
+from bench.loop_gain.speech import UNASKED, Asked, Said, compose_held_out, document_probes, speak
 from bench.loop_gain.stock import train_stock
 from bench.loop_gain.study import Study, kept, people_of
 from retrain.replies import Probe
@@ -81,9 +81,10 @@ def test_all_preferences_are_found_and_ask_other_questions_to_measure() -> None:
 
 
 def test_documents_hold_the_answers_and_where_there_is_an_answer_refusing_is_wrong() -> None:
-    for line in (DOCUMENTS / "questions.jsonl").read_text(encoding="utf-8").splitlines():
-        row = json.loads(line)
-        assert row["answer"] in (DOCUMENTS / row["document"]).read_text(encoding="utf-8")
+    for folder in (DOCUMENTS, UNASKED):
+        for line in (folder / "questions.jsonl").read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            assert row["answer"] in (folder / row["document"]).read_text(encoding="utf-8")
     question = next(one for one in about_documents().values() if one.answer)
     score = preferences()["does-not-know"].score
     assert score(Answer(question.question, f"It is {question.answer}.")) == 1
@@ -294,7 +295,7 @@ DRIFT = measures.Drift(ratio=1.05, low=1.0, high=1.1)
 
 
 def said(*replies: str, right: int = 40) -> Said:
-    return Said(replies=list(replies), tokens=9.0, ended=1.0, right=right, documents=50)
+    return Said(replies=list(replies), tokens=9.0, ended=1.0, right=[n < right for n in range(50)])
 
 
 def test_figures_tell_gain_from_damage() -> None:
@@ -314,6 +315,7 @@ def test_figures_tell_gain_from_damage() -> None:
     )
     assert (figures.gain, figures.gain_corrected, figures.ceiling) == (0.25, 0.75, 1.0)
     assert figures.documents_fall == pytest.approx(0.04) and not figures.kept
+    assert figures.documents_low == 0 and 0.08 <= figures.documents_high <= 0.12
     assert figures.distinct_2_fall < 0
     assert replace(figures, documents_fall=0.02).kept
     assert not replace(figures, documents_fall=0.02, drift=1.2).kept
@@ -323,7 +325,7 @@ def test_both_sides_answer_the_same_prompts_with_the_same_seeds(tmp_path: Path) 
     engine, persona = FakeEngine(), preferences()["persona"]
     held_out = compose_held_out(engine, persona, home=tmp_path, embedder=HashEmbedder(), number=3)
     documents = document_probes(engine, number=1000)
-    assert len(documents) >= 80 and all(probe.answers for probe in documents)
+    assert len(documents) >= 250 and all(probe.answers for probe in documents)
     asked_about = " ".join(probe.messages[-1]["content"] for probe in documents)
     assert not any(question in asked_about for question in answered(held_out=False)), "those are trained on"
     steps: list[int] = []
@@ -332,7 +334,7 @@ def test_both_sides_answer_the_same_prompts_with_the_same_seeds(tmp_path: Path) 
         return speak(engine, held_out, documents[:2], adapter=adapter, seed=5, on_reply=lambda: steps.append(1))
 
     first = say(None)
-    assert len(first.replies) == 3 and first.documents == 2 and len(steps) == 5
+    assert len(first.replies) == 3 and len(first.right) == 2 and len(steps) == 5
     assert [answer.question for answer in first.answers(held_out)] == list(persona.questions().held_out[:3])
     say(tmp_path)
     calls = sorted((call.prompt, call.sampling.seed) for call in engine.history)
@@ -390,8 +392,8 @@ def result(**more: Any) -> dict[str, Any]:
     figures = measures.Figures(
         gain=0.9, gain_low=0.8, gain_high=0.95, ceiling=1.0, gain_corrected=0.95, score_before=0.2, score_after=0.8,
         drift=1.2, drift_low=1.1, drift_high=1.3, drift_corrected=1.1,
-        perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, tokens_before=80,
-        tokens_after=30,
+        perplexity_rise=0.0, distinct_2_fall=0.0, documents_fall=0.0, documents_low=-0.01,
+        documents_high=0.03, tokens_before=80, tokens_after=30,
     )  # fmt: skip
     told = {"figures": asdict(figures) | {"kept": figures.kept}, "verdict": {"passed": True}}
     return {"name": "x", "study": asdict(Study(preference="x")), "state": "done", "error": "", **told, **more}

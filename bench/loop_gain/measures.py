@@ -57,6 +57,9 @@ class Figures:
     distinct_2_fall: float
     documents_fall: float
     """Points by which fewer questions about documents are answered right, over all that were asked."""
+    documents_low: float
+    documents_high: float
+    """95% interval."""
     tokens_before: float
     tokens_after: float
 
@@ -104,6 +107,12 @@ def interval(before: Sequence[float], after: Sequence[float], *, times: int = 1)
     return bootstrap.interval([(sum(won[at::questions]), times) for at in range(questions)], lambda won, of: won / of)
 
 
+def _fall(before: Sequence[bool], after: Sequence[bool]) -> tuple[float, float, float]:
+    """By how much fewer questions were answered right, with a 95% interval by paired bootstrap over the questions."""
+    rows = [(old - new, 1) for old, new in zip(before, after, strict=True)]
+    return fmean(lost for lost, _ in rows), *bootstrap.interval(rows, lambda lost, asked: lost / asked)
+
+
 def compare(
     asked: Sequence[Asked],
     before: Said,
@@ -123,6 +132,7 @@ def compare(
     wished = replace(before, replies=list(corrected))
     old, new, ideal = ([preference.score(each) for each in said.answers(asked)] for said in (before, after, wished))
     low, high = interval(old, new, times=times)
+    fall, least, most = _fall(before.right, after.right)
     varied = distinct_2(before.replies)
     return Figures(
         gain=round(gain_of(old, new), 4),
@@ -138,7 +148,9 @@ def compare(
         drift_corrected=round(drift_corrected, 4),
         perplexity_rise=round(perplexity_rise, 4),
         distinct_2_fall=round(1 - distinct_2(after.replies) / varied if varied else 0.0, 4),
-        documents_fall=round((before.right - after.right) / max(1, before.documents), 4),
+        documents_fall=round(fall, 4),
+        documents_low=round(least, 4),
+        documents_high=round(most, 4),
         tokens_before=before.tokens,
         tokens_after=after.tokens,
     )

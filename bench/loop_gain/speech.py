@@ -21,10 +21,12 @@ from assistant.prompt import compose
 from bench.grounding import UNSEEN
 from bench.loop_gain.app import MAX_NEW_TOKENS, SLUG, TOP_P
 from bench.loop_gain.preference import FROM_SOURCES, Answer, Preference
-from bench.loop_gain.questions import DOCUMENTS
+from bench.loop_gain.questions import DOCUMENTS, TRAIN_OF_DOCUMENT
 from retrain.measures import contains_any
 from retrain.replies import Probe, Written, grounded_probes, write_replies
 
+UNASKED = Path(__file__).with_name("unasked")
+"""Documents of which nobody is asked anything but to measure."""
 TEMPERATURE = 0.8
 DOCUMENT_TOKENS = 48
 
@@ -40,15 +42,15 @@ class Asked:
 
 @dataclass(frozen=True)
 class Said:
-    """What one side answered to the held-out questions, and how many questions about documents it answered right."""
+    """What one side answered to the held-out questions, and which questions about documents it answered right."""
 
     replies: list[str]
     tokens: float
     """Mean length."""
     ended: float
     """Share of the replies that came to an end by themselves."""
-    right: int
-    documents: int
+    right: list[bool]
+    """Of each question about documents."""
 
     def answers(self, asked: Sequence[Asked]) -> list[Answer]:
         """The replies as a person would read them."""
@@ -102,7 +104,7 @@ def document_probes(engine: Engine, *, number: int) -> list[Probe]:
     """Questions about given passages with known answers, on which nothing is trained here."""
     probes = grounded_probes(engine, model="default", system=FROM_SOURCES)
     tokenizer, room = engine.tokenizer("default"), engine.context_tokens("default")
-    for folder, first in ((UNSEEN, 0), (DOCUMENTS, 7)):
+    for folder, first in ((UNSEEN, 0), (DOCUMENTS, TRAIN_OF_DOCUMENT), (UNASKED, 0)):
         for row in _answered(folder, first=first):
             title, *paragraphs = (folder / row["document"]).read_text(encoding="utf-8").strip().split("\n\n")
             holding = next((part for part in paragraphs if row["answer"] in part), None)
@@ -141,8 +143,7 @@ def speak(
         replies=[reply.text for reply in written],
         tokens=round(sum(reply.tokens for reply in written) / len(written), 1),
         ended=round(sum(reply.ended for reply in written) / len(written), 3),
-        right=sum(contains_any(reply.text, probe.answers) for reply, probe in zip(told, documents, strict=True)),
-        documents=len(documents),
+        right=[contains_any(reply.text, probe.answers) for reply, probe in zip(told, documents, strict=True)],
     )
 
 

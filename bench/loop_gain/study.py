@@ -39,7 +39,7 @@ class Effort:
     held_out: int = 64
     times: int = 2
     """How often each of these: drift is the noisiest of the figures."""
-    documents: int = 200
+    documents: int = 400
     near: int = 16
     """Other wordings of questions that were corrected, and of those whose answer was liked."""
 

@@ -108,7 +108,8 @@ def cells(row: Row) -> list[str]:
         f"{figures['drift_corrected']:.2f}",
         f"{figures['perplexity_rise']:+.1%}{_mark(figures, 'perplexity_rise')}",
         f"{-figures['distinct_2_fall']:+.0%}{_mark(figures, 'distinct_2_fall')}",
-        f"{-figures['documents_fall']:+.1%}{_mark(figures, 'documents_fall')}",
+        f"{-figures['documents_fall']:+.1%}{_mark(figures, 'documents_fall')} "
+        f"({-figures['documents_high']:+.1%} to {-figures['documents_low']:+.1%})",
         f"{figures['tokens_before']:.0f} → {figures['tokens_after']:.0f}",
         row.verdict,
     ]
