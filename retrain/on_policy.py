@@ -17,12 +17,12 @@ from typing import Any, NamedTuple
 import numpy
 
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import ChatMessage, compose, encode_messages, encode_text
+from assistant.prompt import ChatMessage, encode_messages, encode_text
 from assistant.quoting import own_words
 from retrain.dataset import OWN_KIND
 from retrain.measures import repetition
 from retrain.rehearsal import TEMPERATURE
-from retrain.replies import Probe, Written, mostly_sourced, write_replies
+from retrain.replies import Probe, Written, compose_probe, mostly_sourced, write_replies
 from retrain.scoring import load_scorer, log_likelihoods
 from retrain.taste import Taste
 
@@ -79,9 +79,8 @@ def own_preferences(
     tokenizer = engine.tokenizer(model)
     asked = _rated(rows, seed=seed)
     if not mostly_sourced(rows):
-        room = engine.context_tokens(model)
         unrated = UNRATED.read_text(encoding="utf-8").splitlines()[: max(0, LEAST_PROMPTS - len(asked))]
-        asked += [(compose(tokenizer, question, system=system, budget=room).messages, []) for question in unrated]
+        asked += [(compose_probe(engine, each, model=model, system=system).messages, []) for each in unrated]
     asked = asked[turn::of]
     sampling = Sampling(temperature=TEMPERATURE, max_new_tokens=MAX_NEW_TOKENS, seed=seed)
     base = load_scorer(model, None)

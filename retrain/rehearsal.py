@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from assistant.engine import Engine, Sampling, Weights
-from assistant.prompt import ChatMessage, compose
+from assistant.prompt import ChatMessage
 from retrain.masking import Masking
-from retrain.replies import PASSAGES, Probe, grounded_probes, mostly_sourced, write_replies
+from retrain.replies import PASSAGES, Probe, compose_probe, grounded_probes, mostly_sourced, write_replies
 
 MAX_NEW_TOKENS = 96
 TEMPERATURE = 0.8
@@ -83,7 +83,9 @@ def everyday_probes(
 ) -> list[Probe]:
     """So many everyday prompts, every second one with other instructions than the assistant's own, if there are any."""
     return [
-        _probe(engine, model, question, system=others[at // 2 % len(others)] if others and at % 2 else system)
+        compose_probe(
+            engine, question, model=model, system=others[at // 2 % len(others)] if others and at % 2 else system
+        )
         for at, question in enumerate(islice(_asked(seed), number))
     ]
 
@@ -98,8 +100,3 @@ def _asked(seed: int) -> Iterator[str]:
     dice = random.Random(seed)
     while True:
         yield from dice.sample(prompts, len(prompts))
-
-
-def _probe(engine: Engine, model: str, question: str, *, system: str) -> Probe:
-    prompt = compose(engine.tokenizer(model), question, system=system, budget=engine.context_tokens(model))
-    return Probe(messages=prompt.messages, ids=prompt.ids)

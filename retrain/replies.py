@@ -42,7 +42,9 @@ class Written:
 
 
 @dataclass(frozen=True)
-class _Passage:
+class GivenPassage:
+    """A passage that a question comes with, wherever it is from."""
+
     title: str
     text: str
     heading: str = ""
@@ -74,7 +76,7 @@ def write_replies(
 
 def neutral_probes(engine: Engine, *, model: str, system: str) -> list[Probe]:
     """The everyday prompts, as the assistant would be asked them."""
-    return [_composed(engine, row["prompt"], model=model, system=system) for row in read(NEUTRAL)]
+    return [compose_probe(engine, row["prompt"], model=model, system=system) for row in read(NEUTRAL)]
 
 
 def mostly_sourced(rows: Sequence[Mapping[str, Any]]) -> bool:
@@ -86,12 +88,12 @@ def mostly_sourced(rows: Sequence[Mapping[str, Any]]) -> bool:
 def grounded_probes(engine: Engine, *, model: str, system: str, file: Path = GROUNDED) -> list[Probe]:
     """The questions about a passage, with the passage as their source; those of the gate, or of `PASSAGES`."""
     return [
-        _composed(
+        compose_probe(
             engine,
             row["question"],
             model=model,
             system=system,
-            passages=[_Passage(row["title"], row["passage"])],
+            passages=[GivenPassage(row["title"], row["passage"])],
             answers=tuple(row.get("answers", ())),
         )
         for row in read(file)
@@ -106,15 +108,16 @@ def asked_probes(engine: Engine, prompts: Sequence[list[ChatMessage]], *, model:
     return [Probe(messages=messages, ids=encode_messages(tokenizer, messages)) for messages in chosen]
 
 
-def _composed(
+def compose_probe(
     engine: Engine,
     question: str,
     *,
     model: str,
     system: str,
-    passages: Sequence[_Passage] = (),
+    passages: Sequence[GivenPassage] = (),
     answers: tuple[str, ...] = (),
 ) -> Probe:
+    """A question of a first turn, as a model with these instructions is asked it."""
     prompt = compose(
         engine.tokenizer(model), question, system=system, passages=passages, budget=engine.context_tokens(model)
     )

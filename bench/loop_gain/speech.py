@@ -17,13 +17,12 @@ from assistant.engine import Engine, Sampling, Weights
 from assistant.grounding import Grounding
 from assistant.knowledge import Knowledge
 from assistant.knowledge.index import EmbeddingModel
-from assistant.prompt import compose
 from bench.grounding import UNSEEN
 from bench.loop_gain.app import MAX_NEW_TOKENS, SLUG, TOP_P
 from bench.loop_gain.preference import FROM_SOURCES, Answer, Preference
 from bench.loop_gain.questions import DOCUMENTS, TRAIN_OF_DOCUMENT
 from retrain.measures import contains_any
-from retrain.replies import Probe, Written, grounded_probes, write_replies
+from retrain.replies import GivenPassage, Probe, Written, compose_probe, grounded_probes, write_replies
 
 UNASKED = Path(__file__).with_name("unasked")
 """Documents of which nobody is asked anything but to measure."""
@@ -57,25 +56,15 @@ class Said:
         return [Answer(one.question, text, one.sources) for one, text in zip(asked, self.replies, strict=True)]
 
 
-@dataclass(frozen=True)
-class _Paragraph:
-    title: str
-    text: str
-    heading: str = ""
-
-
 def compose_held_out(
     engine: Engine, preference: Preference, *, home: Path, embedder: EmbeddingModel, number: int
 ) -> list[Asked]:
     """The first held-out questions of a preference, composed for its assistant in a home folder."""
     questions = preference.questions().held_out[:number]
     if not preference.documents:
-        room = engine.context_tokens("default")
-        tokenizer = engine.tokenizer("default")
-        prompts = [compose(tokenizer, question, system=preference.system, budget=room) for question in questions]
         return [
-            Asked(question, Probe(messages=prompt.messages, ids=prompt.ids))
-            for question, prompt in zip(questions, prompts, strict=True)
+            Asked(question, compose_probe(engine, question, model="default", system=preference.system))
+            for question in questions
         ]
     with open_home(home, embedder) as (database, knowledge):
         with database.read() as session:
@@ -103,15 +92,21 @@ def open_home(home: Path, embedder: EmbeddingModel) -> Iterator[tuple[Database, 
 def document_probes(engine: Engine, *, number: int) -> list[Probe]:
     """Questions about given passages with known answers, on which nothing is trained here."""
     probes = grounded_probes(engine, model="default", system=FROM_SOURCES)
-    tokenizer, room = engine.tokenizer("default"), engine.context_tokens("default")
     for folder, first in ((UNSEEN, 0), (DOCUMENTS, TRAIN_OF_DOCUMENT), (UNASKED, 0)):
         for row in _answered(folder, first=first):
             title, *paragraphs = (folder / row["document"]).read_text(encoding="utf-8").strip().split("\n\n")
             holding = next((part for part in paragraphs if row["answer"] in part), None)
             if holding is not None:
-                passage = _Paragraph(title.lstrip("# "), holding)
-                prompt = compose(tokenizer, row["question"], system=FROM_SOURCES, passages=[passage], budget=room)
-                probes.append(Probe(messages=prompt.messages, ids=prompt.ids, answers=(row["answer"],)))
+                probes.append(
+                    compose_probe(
+                        engine,
+                        row["question"],
+                        model="default",
+                        system=FROM_SOURCES,
+                        passages=[GivenPassage(title.lstrip("# "), holding)],
+                        answers=(row["answer"],),
+                    )
+                )
     return probes[:number]
 
 
