@@ -23,10 +23,9 @@ from assistant.default_adapter import DEFAULT_ADAPTER
 from assistant.defaults import DEFAULT_CHAT, require
 from assistant.engine import Sampling, Weights
 from assistant.errors import ThumbloopError
-from assistant.prompt import compose
 from bench.options import Models, models_folder
 from retrain.measures import distinct_2
-from retrain.replies import Probe, Written, write_replies
+from retrain.replies import Written, compose_probe, write_replies
 from retrain.scoring import Answered, score
 
 PROMPTS = Path(__file__).with_name("prompts.txt")
@@ -58,9 +57,7 @@ def measure(adapter: Path, model: str, *, number: int, console: Console) -> dict
     questions = PROMPTS.read_text(encoding="utf-8").splitlines()[:number]
     engine = BatchingEngine(adapter)
     tokenizer = engine.tokenizer(model)
-    room = engine.context_tokens(model)
-    prompts = [compose(tokenizer, question, system=SYSTEM, budget=room) for question in questions]
-    probes = [Probe(messages=prompt.messages, ids=prompt.ids) for prompt in prompts]
+    probes = [compose_probe(engine, question, model=model, system=SYSTEM) for question in questions]
     with Progress(console=console) as bar:
         task = bar.add_task("Asking and scoring", total=3 * len(probes))
 

@@ -40,6 +40,7 @@ class Effort:
     times: int = 2
     """How often each of these: drift is the noisiest of the figures."""
     documents: int = 400
+    """About documents, at most."""
     near: int = 16
     """Other wordings of questions that were corrected, and of those whose answer was liked."""
 
